@@ -1,0 +1,149 @@
+"""A bot: who speaks, read from its folder."""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from errors import ConfigError, NotFoundError
+from pipelines.config import nearest
+from providers.kinds import Opening
+
+if TYPE_CHECKING:
+    from bots.toolkit import ToolFunction
+
+BOTS = Path(__file__).parent
+DEFAULT_BOT = "receptionist"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Table):
+    """When a call ends on its own."""
+
+    max_call_secs: int = Field(default=900, ge=10, le=14_400)
+    """The longest a call may last."""
+    idle_secs: int = Field(default=60, ge=5, le=3600)
+    """How long nobody may speak."""
+
+
+class Example(_Table):
+    """One exchange that shows a small model how to answer."""
+
+    caller: str
+    reply: str | None = None
+    tool: str | None = None
+    arguments: dict[str, JsonValue] = {}
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> Example:
+        if (self.reply is None) == (self.tool is None):
+            raise ValueError("an example has either a reply or a tool")
+        return self
+
+
+class BotSettings(_Table):
+    """What `bot.toml` may say."""
+
+    title: str = Field(max_length=80)
+    summary: str = Field(max_length=200)
+    greeting: str = Field(max_length=400)
+    """The first words, spoken as they stand."""
+    language: str = Field(default="en", pattern=r"^[a-z]{2}$")
+    record: bool = False
+    """Whether the two-track audio of each call is kept."""
+    turn: dict[str, JsonValue] = {}
+    """Laid over the pipeline's `[turn]`."""
+    limits: Limits = Limits()
+    examples: tuple[Example, ...] = ()
+
+
+class Bot(_Table):
+    """A bot, ready to take calls."""
+
+    name: str
+    prompt: str
+    settings: BotSettings
+    has_tools: bool
+
+    def tools(self, state_dir: Path) -> Sequence[ToolFunction]:
+        """The functions that this bot may call; `state_dir` is where they keep what they know."""
+        if not self.has_tools:
+            return ()
+        return importlib.import_module(f"bots.{self.name}.tools").open_tools(state_dir)
+
+    def exchanges(self) -> list[dict[str, Any]]:
+        """The examples, as a conversation that went before the call."""
+        told: list[dict[str, Any]] = []
+        for number, example in enumerate(self.settings.examples):
+            told.append({"role": "user", "content": example.caller})
+            told += _answer(example, f"example_{number}")
+        return told
+
+    def opening(self, state_dir: Path) -> Opening:
+        """What the model has been told when the caller says the first word."""
+        from bots.toolkit import tool_schemas
+
+        prompt = {"role": "system", "content": self.prompt}
+        greeting = {"role": "assistant", "content": self.settings.greeting}
+        return Opening(
+            messages=(prompt, *self.exchanges(), greeting),
+            tools=tuple(tool_schemas(self.tools(state_dir))),
+        )
+
+
+def bot_names() -> list[str]:
+    """Names of the bots that live here, the default first."""
+    names = sorted(path.parent.name for path in BOTS.glob("*/bot.toml"))
+    return sorted(names, key=lambda name: name != DEFAULT_BOT)
+
+
+def load_bot(name: str) -> Bot:
+    """Read the bot `name`.
+
+    Raises:
+        NotFoundError: There is no such bot; the message offers the nearest name.
+        ConfigError: Its folder holds something that cannot be used; the message names it.
+    """
+    if name not in bot_names():
+        raise NotFoundError(
+            f"There is no bot {name!r}{nearest(name, bot_names())}. "
+            f"The bots here are: {', '.join(bot_names())}.",
+            code="unknown_bot",
+            field="bot",
+        )
+    folder = BOTS / name
+    try:
+        settings = BotSettings.model_validate(tomllib.loads((folder / "bot.toml").read_text()))
+        prompt = (folder / "prompt.md").read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"The bot {name!r} lacks {error.filename}.", field="bot") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"bots/{name}/bot.toml is not valid TOML: {error}.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"bots/{name}/bot.toml: {field}: {first['msg']}.", field=field) from error
+    has_tools = (folder / "tools.py").exists()
+    return Bot(name=name, prompt=prompt, settings=settings, has_tools=has_tools)
+
+
+def _answer(example: Example, call_id: str) -> list[dict[str, Any]]:
+    import json
+
+    if example.tool is None:
+        return [{"role": "assistant", "content": example.reply}]
+    call = {
+        "id": call_id,
+        "type": "function",
+        "function": {"name": example.tool, "arguments": json.dumps(example.arguments)},
+    }
+    done = {"role": "tool", "tool_call_id": call_id, "content": "done"}
+    return [{"role": "assistant", "content": None, "tool_calls": [call]}, done]

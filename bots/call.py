@@ -1,0 +1,297 @@
+"""One call, from the first sample to the record's last line: the composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loguru import logger
+from pipecat.frames.frames import ErrorFrame, TTSSpeakFrame
+from pipecat.observers.user_bot_latency_observer import LatencyBreakdown, UserBotLatencyObserver
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
+from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
+from pipecat.transports.base_transport import BaseTransport
+from pipecat.workers.runner import WorkerRunner
+from processors.recorder import Recorder
+from processors.spoken import SpokenObserver
+
+from bots.plan import CallPlan
+from bots.toolkit import ToolResult, register
+from pipelines import cascade
+from pipelines.transports import AUDIO_IN_HZ, AUDIO_OUT_HZ
+from processors.narrator import Narrator, Watched
+from providers.base import Site
+from records.ear import Answer, EarEvent
+from records.events import (
+    CallEnded,
+    CallerJoined,
+    CallEvent,
+    CallStarted,
+    EndReason,
+    ToolCalled,
+)
+from records.record import CallWriter, RecordStore
+from records.recording import RecordingFile
+
+JOIN_SECS = 30.0
+"""How long the caller may take to connect."""
+END_SECS = 5.0
+"""How long the pipeline may take to end before it is cut."""
+GONE_SECS = 5.0
+"""How long the caller's end may be silent on every channel before it counts as gone.
+
+ICE takes half a minute to notice a closed tab.
+"""
+
+Listener = Callable[[CallEvent], None]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a call finds around it."""
+
+    site: Site
+    records: RecordStore
+    state_dir: Path
+    """Where the bot's tools keep what they know."""
+    audio: Path | None = None
+    """Where the two tracks go if not into the record."""
+    listener: Listener | None = None
+    """Told of each event as it happens."""
+    alive: Callable[[], bool] = field(default=lambda: True)
+    """Whether the caller's end still answers."""
+
+
+async def run(plan: CallPlan, transport: BaseTransport, around: Surroundings) -> EndReason:
+    """Run the call until it ends; the reason why it did.
+
+    Never leaves the record open: whatever happens, its last line says how the call ended.
+    """
+    with logger.contextualize(call_id=plan.id):
+        record = await asyncio.to_thread(around.records.open, plan.facts())
+        call = _Call(plan, transport, around, record)
+        reason: EndReason = "crashed"
+        try:
+            reason = await call.run()
+        except asyncio.CancelledError:
+            reason = "server_stopped"
+            raise
+        finally:
+            call.tell(CallEnded(at_ms=call.clock(), reason=reason))
+            call.drain()
+            record.close(reason)
+            logger.info("call ended: {}", reason)
+        return reason
+
+
+class _Call:
+    def __init__(
+        self, plan: CallPlan, transport: BaseTransport, around: Surroundings, record: CallWriter
+    ) -> None:
+        self._plan = plan
+        self._transport = transport
+        self._around = around
+        self._record = record
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._joined = asyncio.Event()
+        self._over: asyncio.Future[EndReason] = self._loop.create_future()
+        self._events: asyncio.Queue[CallEvent] = asyncio.Queue()
+        self._worker: PipelineWorker | None = None
+        self._narrator: Narrator | None = None
+
+    def clock(self) -> int:
+        """Milliseconds since the call was accepted."""
+        return round((self._loop.time() - self._began) * 1000)
+
+    def tell(self, event: CallEvent) -> None:
+        """Something happened; those who want to know are told in order."""
+        self._events.put_nowait(event)
+
+    def end(self, reason: EndReason) -> None:
+        """The call is over, if it is not already."""
+        if not self._over.done():
+            self._over.set_result(reason)
+
+    def drain(self) -> None:
+        """Write what was told and not yet written."""
+        while not self._events.empty():
+            self._keep(self._events.get_nowait())
+
+    async def run(self) -> EndReason:
+        plan = self._plan
+        self.tell(
+            CallStarted(
+                at_ms=0,
+                call_id=plan.id,
+                bot=plan.bot.name,
+                pipeline=plan.config.name,
+                transport=plan.transport,
+            )
+        )
+        stages = await asyncio.to_thread(cascade.build_stages, plan.config, self._around.site)
+        built = self._assemble(stages)
+        runner = WorkerRunner(handle_sigint=False)
+        await runner.add_workers(built)
+        async with asyncio.TaskGroup() as group:
+            helpers = [group.create_task(self._pump()), group.create_task(self._watch_caller())]
+            running = group.create_task(runner.run())
+            running.add_done_callback(lambda _: self.end("bot_hung_up"))
+            try:
+                reason = await self._until_over()
+            finally:
+                await self._stop(runner, running)
+                for helper in helpers:
+                    helper.cancel()
+        return reason
+
+    async def _until_over(self) -> EndReason:
+        """Wait for the caller, then for whatever ends the call first."""
+        limits = self._plan.bot.settings.limits
+        joined = asyncio.ensure_future(self._joined.wait())
+        try:
+            async with asyncio.timeout(JOIN_SECS):
+                await asyncio.wait({joined, self._over}, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            return "never_joined"
+        finally:
+            joined.cancel()
+        try:
+            async with asyncio.timeout(limits.max_call_secs):
+                return await asyncio.shield(self._over)
+        except TimeoutError:
+            return "max_duration"
+
+    async def _stop(self, runner: WorkerRunner, running: asyncio.Task[None]) -> None:
+        """End the pipeline politely, then not."""
+        if running.done():
+            return
+        for stop in (runner.cancel, running.cancel):
+            result = stop()
+            if asyncio.iscoroutine(result):
+                await asyncio.wait({asyncio.ensure_future(result)}, timeout=END_SECS)
+            done, _ = await asyncio.wait({running}, timeout=END_SECS)
+            if done:
+                return
+
+    def _assemble(self, stages: cascade.Stages) -> PipelineWorker:
+        """Connect the parts: tools, pipeline, observers, the caller's coming and going."""
+        plan, limits = self._plan, self._plan.bot.settings.limits
+        spoken_replies = plan.config.llm.speaks_tool_replies
+        tools = register(
+            stages.llm,
+            plan.bot.tools(self._around.state_dir),
+            speak=self._say if spoken_replies else None,
+            on_called=self._tool_called,
+            unspoken=len(plan.bot.exchanges()),
+        )
+        stages.llm.append_system_instruction(plan.bot.prompt)
+        context = cascade.new_context(plan.bot.exchanges(), tools)
+        recorder = Recorder(on_ear=self._ear, recording=self._recording())
+        built = cascade.build(stages, self._transport, context, recorder=recorder)
+        spoken = SpokenObserver(stages.tts, self._transport.output())
+        watched = Watched(
+            ears=stages.stt, turns=built.user_aggregator, mouth=self._transport.output()
+        )
+        narrator = Narrator(self.tell, self.clock, watched=watched, spoken=spoken)
+        latency = UserBotLatencyObserver()
+        worker = PipelineWorker(
+            built.pipeline,
+            params=PipelineParams(
+                audio_in_sample_rate=AUDIO_IN_HZ,
+                audio_out_sample_rate=AUDIO_OUT_HZ,
+                enable_metrics=True,
+                enable_usage_metrics=True,
+            ),
+            observers=[narrator, latency],
+            idle_timeout_secs=limits.idle_secs,
+            cancel_on_idle_timeout=False,
+            processor_unusable_policy=ProcessorUnusablePolicy.CONTINUE,
+            rtvi_observer_params=RTVIObserverParams(),
+        )
+        self._worker = worker
+        self._narrator = narrator
+        self._listen(worker, latency, narrator)
+        return worker
+
+    def _listen(
+        self, worker: PipelineWorker, latency: UserBotLatencyObserver, narrator: Narrator
+    ) -> None:
+        """Hear of what Pipecat tells by events."""
+
+        @self._transport.event_handler("on_client_connected")
+        async def joined(_: BaseTransport, __: object) -> None:
+            self._joined.set()
+            self.tell(CallerJoined(at_ms=self.clock()))
+            await self._say(self._plan.bot.settings.greeting)
+
+        @self._transport.event_handler("on_client_disconnected")
+        async def left(_: BaseTransport, __: object) -> None:
+            self.end("caller_hung_up")
+
+        @worker.event_handler("on_idle_timeout")
+        async def idle(_: PipelineWorker) -> None:
+            self.end("idle")
+
+        @worker.event_handler("on_pipeline_error")
+        async def failed(_: PipelineWorker, frame: ErrorFrame) -> None:
+            if frame.processor is not None and not frame.processor.is_usable:
+                self.end("provider_failed")
+
+        @latency.event_handler("on_latency_breakdown")
+        async def measured(_: UserBotLatencyObserver, breakdown: LatencyBreakdown) -> None:
+            narrator.contributions(breakdown)
+
+    def _recording(self) -> RecordingFile | None:
+        """Where the two tracks are kept, if anybody asked for them."""
+        path = self._around.audio
+        if path is None and self._plan.bot.settings.record:
+            path = self._record.audio
+        limit_secs = self._plan.bot.settings.limits.max_call_secs + JOIN_SECS
+        return RecordingFile(path, max_secs=limit_secs) if path else None
+
+    def _ear(self, event: EarEvent) -> None:
+        if isinstance(event, Answer) and self._narrator:
+            self._narrator.log.ear(round(event.ear_ms))
+
+    async def _say(self, text: str) -> None:
+        """Speak a ready sentence; it becomes part of the conversation."""
+        if self._worker:
+            await self._worker.queue_frame(TTSSpeakFrame(text))
+
+    async def _tool_called(self, result: ToolResult) -> None:
+        self.tell(
+            ToolCalled(
+                at_ms=self.clock(),
+                name=result.name,
+                arguments=result.arguments,
+                result=result.data or result.say,
+                took_ms=result.took_ms,
+                ok=result.ok,
+            )
+        )
+
+    async def _pump(self) -> None:
+        """Hand each event to the record, the listener and the browser, in order."""
+        while True:
+            event = await self._events.get()
+            self._keep(event)
+            if self._worker and self._joined.is_set():
+                told = {"type": "offhook", "event": event.model_dump(mode="json")}
+                await self._worker.rtvi.send_server_message(told)
+
+    def _keep(self, event: CallEvent) -> None:
+        self._record.append(event)
+        if self._around.listener:
+            self._around.listener(event)
+
+    async def _watch_caller(self) -> None:
+        """Notice a caller who vanished without a word."""
+        await self._joined.wait()
+        silent_secs = 0.0
+        while silent_secs < GONE_SECS:
+            await asyncio.sleep(1.0)
+            silent_secs = 0.0 if self._around.alive() else silent_secs + 1.0
+        self.end("caller_hung_up")

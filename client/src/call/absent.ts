@@ -1,0 +1,2 @@
+/** Stands in for a package that the page never uses. */
+export default {};

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import type { CallEvent } from "./events";
+import { explainFailure, LINE_LOST, NO_ANSWER } from "./problem";
+import { type Action, IDLE, reduce } from "./state";
+
+const play = (...actions: Action[]) => actions.reduce(reduce, IDLE);
+const live: Action[] = [{ kind: "dial" }, { kind: "answered", atMs: 5 }];
+const event = (happened: CallEvent): Action => ({ kind: "event", event: happened });
+
+describe("the call", () => {
+  it("is dialled, then live", () => {
+    expect(play({ kind: "dial" }, { kind: "step", step: "line" })).toMatchObject({
+      phase: "dialling",
+      step: "line",
+    });
+    expect(play(...live)).toMatchObject({ phase: "live", startedAtMs: 5 });
+  });
+
+  it("passes the floor", () => {
+    const stopped = event({ kind: "caller_stopped" });
+    const began = event({ kind: "reply_started" });
+    const ended = event({ kind: "reply_ended", spoken: "A", cut: "", interrupted: false });
+    expect(play(...live).floor).toBe("listening");
+    expect(play(...live, stopped).floor).toBe("thinking");
+    expect(play(...live, stopped, began).floor).toBe("speaking");
+    expect(play(...live, stopped, began, ended).floor).toBe("listening");
+  });
+
+  it("goes on after a failure, and says so", () => {
+    const state = play(...live, event({ kind: "failed", code: "llm", message: "No answer." }));
+    expect(state).toMatchObject({ phase: "live", problem: explainFailure("No answer.") });
+  });
+
+  it("forgets the last one when it is dialled anew", () => {
+    const said = event({ kind: "heard", text: "Hello", final: true });
+    expect(play(...live, said, { kind: "hung_up" }, { kind: "dial" }).script.lines).toEqual([]);
+  });
+});
+
+describe("the end", () => {
+  it("keeps the script", () => {
+    const said = event({ kind: "heard", text: "Hello", final: true });
+    const state = play(...live, said, { kind: "hung_up" });
+    expect(state).toMatchObject({ phase: "idle", farewell: "You hung up." });
+    expect(state.script.lines).toHaveLength(1);
+  });
+
+  it("is a farewell where the bot hung up", () => {
+    const state = play(...live, event({ kind: "call_ended", reason: "bot_hung_up" }), {
+      kind: "ended",
+    });
+    expect(state).toMatchObject({
+      phase: "idle",
+      farewell: "The bot hung up.",
+      problem: undefined,
+    });
+  });
+
+  it("is a problem where the line broke off or the bot crashed", () => {
+    expect(play(...live, { kind: "ended" }).problem).toBe(LINE_LOST);
+    const crashed = event({ kind: "call_ended", reason: "crashed" });
+    expect(play(...live, crashed, { kind: "ended" }).problem?.title).toMatch(/failed/);
+  });
+
+  it("is a problem where nobody picked up", () => {
+    const state = play({ kind: "dial" }, { kind: "ended", problem: NO_ANSWER });
+    expect(state).toMatchObject({ phase: "idle", problem: NO_ANSWER, farewell: undefined });
+  });
+
+  it("takes back that the call goes on", () => {
+    const failed = event({ kind: "failed", code: "llm", message: "No answer." });
+    expect(play(...live, failed, { kind: "hung_up" }).problem).toBeUndefined();
+    expect(play(...live, failed, { kind: "ended" }).problem).toBe(LINE_LOST);
+  });
+
+  it("leaves nothing behind where dialling was cancelled", () => {
+    expect(play({ kind: "dial" }, { kind: "hung_up" })).toMatchObject({
+      phase: "idle",
+      problem: undefined,
+      farewell: undefined,
+    });
+  });
+});

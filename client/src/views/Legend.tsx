@@ -1,0 +1,24 @@
+import { STAGE_NAMES, STAGES } from "../call/latency";
+import { Marks } from "./Marks";
+
+/** What the colours and the lines of the strips mean. */
+export function Legend() {
+  return (
+    <footer className="legend">
+      <div className="axis" aria-hidden="true">
+        <span className="axis-name">heard after</span>
+        <div className="bar-scale">
+          <Marks named />
+        </div>
+      </div>
+      <ul aria-label="Parts of the wait">
+        {STAGES.map((stage) => (
+          <li key={stage}>
+            <span className={`swatch ${stage}`} aria-hidden="true" />
+            {STAGE_NAMES[stage]}
+          </li>
+        ))}
+      </ul>
+    </footer>
+  );
+}

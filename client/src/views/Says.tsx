@@ -1,0 +1,31 @@
+import type { BotLine, CallerLine } from "../call/script";
+
+export function CallerSays({ line }: { line: CallerLine }) {
+  return (
+    <div data-testid="caller-line" data-final={line.final}>
+      <p className="who">You</p>
+      <p className={line.final ? "words" : "words coming"}>{line.text}</p>
+    </div>
+  );
+}
+
+/** Words heard, words on their way, words lost to an interruption. */
+export function BotSays({ line, bot }: { line: BotLine; bot: string }) {
+  return (
+    <div data-testid="bot-line" data-open={line.open}>
+      <p className="who">{bot}</p>
+      <p className="words">
+        {line.spoken}
+        {line.coming && <span className="coming"> {line.coming}</span>}
+        {line.cut && (
+          <>
+            {" "}
+            <span className="unseen">(cut off) </span>
+            <s data-testid="cut">{line.cut}</s>
+          </>
+        )}
+        {line.open && !line.spoken && !line.coming && <span className="coming">…</span>}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,36 @@
+import { useCallback, useEffect, useState } from "react";
+import { explain, INSECURE, type Problem } from "../call/problem";
+import { type Catalog, type Choice, firstChoice, loadCatalog, unmet } from "../server/catalog";
+
+const NOTHING: Choice = { bot: "", pipeline: "" };
+
+/** What can be chosen, what is chosen, and why not if it cannot be. */
+export function useCatalog() {
+  const [catalog, setCatalog] = useState<Catalog>();
+  const [problem, setProblem] = useState<Problem>();
+  const [choice, setChoice] = useState(NOTHING);
+  const [wishes, setWishes] = useState<string[]>([]);
+
+  const reload = useCallback(async () => {
+    try {
+      const loaded = await loadCatalog();
+      const query = new URLSearchParams(location.search);
+      setCatalog(loaded);
+      setChoice(firstChoice(loaded, query));
+      setWishes(unmet(loaded, query));
+      setProblem(window.isSecureContext ? undefined : INSECURE);
+    } catch (error) {
+      setProblem(explain(error));
+    }
+  }, []);
+
+  useEffect(() => void reload(), [reload]);
+
+  const choose = useCallback((next: Choice) => {
+    setChoice(next);
+    setWishes([]);
+    history.replaceState(null, "", `?${new URLSearchParams({ ...next })}`);
+  }, []);
+
+  return { catalog, problem, choice, wishes, choose, reload: () => void reload() };
+}

@@ -1,0 +1,1 @@
+"""Measuring: word error rate, benches, scenarios."""

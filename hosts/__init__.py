@@ -1,0 +1,1 @@
+"""Where calls run: slots, sessions, and the processes beside them."""

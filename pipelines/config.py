@@ -1,0 +1,268 @@
+"""A pipeline's configuration: TOML in, a frozen model out, every mistake named by its field."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import ErrorDetails
+
+import providers.llm
+import providers.stt
+import providers.tts
+from errors import ConfigError, NotFoundError
+from providers.base import PER_CALL, PerCall, StageConfig, choices, is_set
+from providers.kinds import LlmConfig, SttConfig, TtsConfig
+
+if TYPE_CHECKING:
+    _Stt = SttConfig
+    _Llm = LlmConfig
+    _Tts = TtsConfig
+else:
+    _Stt = choices(providers.stt, SttConfig)
+    _Llm = choices(providers.llm, LlmConfig)
+    _Tts = choices(providers.tts, TtsConfig)
+
+PRESETS = Path(__file__).parent / "presets"
+DEFAULT_PRESET = "local"
+
+
+class TurnConfig(BaseModel):
+    """When the caller's turn is over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    commit: Literal["smart_turn", "silence"] = "smart_turn"
+    """`smart_turn`: a model listens to how the sentence ends; `silence`: a fixed pause."""
+    patience_ms: PerCall[int] = Field(default=1200, ge=300, le=10_000)
+    """Silence after which the turn ends even though smart-turn expects more words."""
+    silence_ms: PerCall[int] = Field(default=600, ge=200, le=5_000)
+    """The pause that ends a turn where `commit` is `silence`."""
+    speculate: PerCall[bool] = True
+    """Start the model on a transcript that looks finished, before the turn is confirmed."""
+
+
+class PipelineConfig(BaseModel):
+    """One call's pipeline, complete and checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    summary: str = Field(max_length=200)
+    slots: int = Field(default=1, ge=1, le=1000)
+    """How much of a host one call takes; a host has 4 slots a core unless told otherwise."""
+    turn: TurnConfig = TurnConfig()
+    stt: _Stt
+    llm: _Llm
+    tts: _Tts
+
+    @property
+    def stages(self) -> tuple[StageConfig, StageConfig, StageConfig]:
+        """The three stages that a vendor provides."""
+        return (self.stt, self.llm, self.tts)
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that ship here, the default first."""
+    names = sorted(path.stem for path in PRESETS.glob("*.toml"))
+    return sorted(names, key=lambda name: name != DEFAULT_PRESET)
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    """Read the preset `name` as a table.
+
+    Raises:
+        NotFoundError: No such preset; the message offers the nearest name.
+    """
+    if name not in preset_names():
+        raise NotFoundError(
+            f"There is no pipeline {name!r}{nearest(name, preset_names())}. "
+            f"The pipelines here are: {', '.join(preset_names())}.",
+            code="unknown_pipeline",
+            field="pipeline",
+        )
+    return read_toml(PRESETS / f"{name}.toml")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file as a table whose `name` defaults to the file's stem.
+
+    Raises:
+        ConfigError: The file cannot be read or is not TOML; the message names it.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror}.", code="unreadable") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.", code="not_toml") from error
+    return {"name": path.stem} | table
+
+
+def resolve(
+    preset: str | Path,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, JsonValue] | None = None,
+) -> PipelineConfig:
+    """Make the configuration of one call.
+
+    Args:
+        preset: Name of a shipped preset, or (from the command line only) a TOML file.
+        defaults: What the bot asks for, laid over the preset (`{"turn": {...}}`).
+        overrides: What the caller of the API asks for, laid over both; only fields marked
+            `PerCall` may appear.
+
+    Raises:
+        ConfigError: Something in it cannot be used; `field` is its TOML path.
+        NotFoundError: No preset of that name.
+    """
+    table = read_toml(preset) if isinstance(preset, Path) else load_preset(preset)
+    table = merge(table, defaults or {})
+    config = parse(table)
+    if not overrides:
+        return config
+    for field, value in _leaves(overrides):
+        _check_per_call(config, field, value)
+    return parse(merge(table, overrides))
+
+
+def parse(table: Mapping[str, Any]) -> PipelineConfig:
+    """Validate a whole table.
+
+    Raises:
+        ConfigError: The first thing that is wrong, with its TOML path and the nearest spelling.
+    """
+    try:
+        return PipelineConfig.model_validate(table)
+    except ValidationError as error:
+        raise _config_error(error.errors(include_url=False)[0], table) from error
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay `over` on `base`, table by table; naming another provider replaces the stage."""
+    merged = dict(base)
+    for key, value in over.items():
+        merged[key] = _merge_value(merged.get(key), value)
+    return merged
+
+
+def _merge_value(below: Any, value: Any) -> Any:
+    if not (isinstance(value, Mapping) and isinstance(below, Mapping)):
+        return cast(Any, value)
+    over, base = cast(Mapping[str, Any], value), cast(Mapping[str, Any], below)
+    if "provider" in over and over["provider"] != base.get("provider"):
+        return dict(over)
+    return merge(base, over)
+
+
+def missing(
+    config: PipelineConfig, absent_weights: Callable[[Iterable[str]], list[str]]
+) -> list[str]:
+    """Say what this machine lacks for `config`, one sentence a thing; empty when it can run.
+
+    Args:
+        config: The pipeline in question.
+        absent_weights: Given names of models, says a sentence for each that is not here.
+    """
+    lacks: list[str] = []
+    for stage in config.stages:
+        for name in stage.env:
+            if not is_set(name):
+                lacks.append(f"The environment variable {name} is not set ({stage.provider}).")
+        for name in stage.packages:
+            if importlib.util.find_spec(name) is None:
+                lacks.append(
+                    f"The package {name} is not installed ({stage.provider}); "
+                    f"it comes with offhook[{stage.extra}]."
+                )
+        lacks += absent_weights(stage.weights())
+    return list(dict.fromkeys(lacks))
+
+
+def nearest(word: str, known: Iterator[str] | list[str]) -> str:
+    """` (did you mean X?)` for the closest of `known`, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _leaves(table: Mapping[str, JsonValue], prefix: str = "") -> Iterator[tuple[str, JsonValue]]:
+    for key, value in table.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def _check_per_call(config: PipelineConfig, path: str, value: JsonValue) -> None:
+    """Refuse an override of anything that is not marked `PerCall`."""
+    sections: tuple[BaseModel, ...] = (config.turn, *config.stages)
+    section, _, key = path.partition(".")
+    model = getattr(config, section, None) if section in PipelineConfig.model_fields else None
+    if key == "provider" and isinstance(model, StageConfig) and value == model.provider:
+        return
+    fields = type(model).model_fields if isinstance(model, BaseModel) else {}
+    if key in fields and PER_CALL in fields[key].metadata:
+        return
+    allowed = [
+        f"{name}.{key}"
+        for name, model_of in zip(("turn", "stt", "llm", "tts"), sections, strict=True)
+        for key, info in type(model_of).model_fields.items()
+        if PER_CALL in info.metadata
+    ]
+    raise ConfigError(
+        f"{path} cannot be overridden for one call{nearest(path, allowed)}. "
+        f"These can: {', '.join(allowed)}.",
+        code="override_refused",
+        field=path,
+    )
+
+
+def _config_error(details: ErrorDetails, table: Mapping[str, Any]) -> ConfigError:
+    """Turn pydantic's first complaint into a sentence that names the TOML path."""
+    parts = [str(part) for part in details["loc"]]
+    stage = parts[0] if parts else ""
+    value: Any = table.get(stage)
+    given: Any = cast(dict[str, Any], value).get("provider") if isinstance(value, dict) else None
+    provider = str(given)
+    if len(parts) > 1 and stage in ("stt", "llm", "tts") and parts[1] == provider:
+        del parts[1]
+    field = ".".join(parts)
+    kind = details["type"]
+    if kind == "union_tag_invalid":
+        known = [tag.strip(" '") for tag in details.get("ctx", {})["expected_tags"].split(",")]
+        message = (
+            f"{field}.provider: there is no {stage} provider {provider!r}{nearest(provider, known)}. "
+            f"Known: {', '.join(known)}."
+        )
+        return ConfigError(message, field=f"{field}.provider")
+    if kind == "union_tag_not_found":
+        return ConfigError(f"{field}.provider is missing.", field=f"{field}.provider")
+    if kind == "extra_forbidden":
+        known = _known_fields(parts[:-1], provider)
+        return ConfigError(
+            f"{field}: there is no such setting{nearest(parts[-1], known)}.", field=field
+        )
+    if kind == "missing":
+        return ConfigError(f"{field} is missing.", field=field)
+    message = details["msg"][:1].lower() + details["msg"][1:]
+    return ConfigError(f"{field}: {message}; it is {details['input']!r}.", field=field)
+
+
+def _known_fields(path: list[str], provider: str) -> list[str]:
+    if not path:
+        return list(PipelineConfig.model_fields)
+    if path == ["turn"]:
+        return list(TurnConfig.model_fields)
+    kinds: dict[str, type[StageConfig]] = {"stt": SttConfig, "llm": LlmConfig, "tts": TtsConfig}
+    base = kinds.get(path[0])
+    for model in base.__subclasses__() if base else []:
+        if model.model_fields["provider"].default == provider:
+            return list(model.model_fields)
+    return []

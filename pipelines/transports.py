@@ -1,0 +1,127 @@
+"""How a caller is reached: one function a transport, each giving a Pipecat transport."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aioice.ice
+from aiortc.sdp import candidate_from_sdp
+from pipecat.transports.base_transport import TransportParams
+from pipecat.transports.smallwebrtc.connection import IceServer, SmallWebRTCConnection
+from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
+
+from errors import BadRequestError
+
+AUDIO_IN_HZ = 16_000
+AUDIO_OUT_HZ = 24_000
+
+
+def audio_params() -> TransportParams:
+    """Mono speech both ways, written 20 ms at a time so that an interruption cuts soon."""
+    return TransportParams(
+        audio_in_enabled=True,
+        audio_out_enabled=True,
+        audio_out_10ms_chunks=2,
+        audio_out_end_silence_secs=0,
+    )
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One ICE candidate of the browser; empty `candidate` means there are no more."""
+
+    candidate: str
+    sdp_mid: str | None
+    sdp_mline_index: int | None
+
+
+class WebRtcPeer:
+    """One browser's peer connection: SDP in, SDP out, and the transport over it."""
+
+    def __init__(self, ice_servers: Sequence[IceServer] = ()) -> None:
+        _offer_loopback()
+        self.connection = SmallWebRTCConnection(
+            ice_servers=list(ice_servers), connection_timeout_secs=20
+        )
+
+    def transport(self) -> SmallWebRTCTransport:
+        """The Pipecat transport of this connection."""
+        return SmallWebRTCTransport(self.connection, audio_params())
+
+    async def answer(self, sdp: str) -> Mapping[str, str]:
+        """Answer the browser's first offer: `sdp`, `type`, `pc_id`.
+
+        Raises:
+            BadRequestError: The offer is no SDP that can be answered.
+        """
+        await _understood(self.connection.initialize(sdp=sdp, type="offer"))
+        return self._answer()
+
+    async def renegotiate(self, sdp: str, *, restart: bool) -> Mapping[str, str]:
+        """Answer a later offer of the same browser.
+
+        Raises:
+            BadRequestError: The offer is no SDP that can be answered.
+        """
+        renegotiation = self.connection.renegotiate(sdp=sdp, type="offer", restart_pc=restart)
+        await _understood(renegotiation)
+        return self._answer()
+
+    async def add(self, candidates: Sequence[Candidate]) -> None:
+        """Take the browser's further candidates.
+
+        Raises:
+            BadRequestError: One of them cannot be read.
+        """
+        for given in candidates:
+            if not given.candidate:
+                await self.connection.add_ice_candidate(None)
+                continue
+            try:
+                candidate = candidate_from_sdp(given.candidate.removeprefix("candidate:"))
+            except (ValueError, AssertionError, IndexError) as error:
+                raise BadRequestError("An ICE candidate cannot be read.", code="bad_ice") from error
+            candidate.sdpMid = given.sdp_mid
+            candidate.sdpMLineIndex = given.sdp_mline_index
+            await self.connection.add_ice_candidate(candidate)
+
+    def alive(self) -> bool:
+        """Whether the browser still answers: it pings on the data channel every second."""
+        return self.connection.is_connected()
+
+    async def close(self) -> None:
+        """Close the connection; a call on it ends."""
+        await self.connection.disconnect()
+
+    def _answer(self) -> Mapping[str, str]:
+        answer: Any = self.connection.get_answer()
+        if "m=audio" not in answer["sdp"]:
+            raise BadRequestError("The SDP offer has no audio; nothing could be heard.", code="sdp")
+        return answer
+
+
+def _offer_loopback() -> None:
+    """Let aioice name 127.0.0.1 among this machine's addresses, which it never does by itself.
+
+    On a machine whose only interface is loopback there is no other, and the browser is here too.
+    """
+    known = aioice.ice.get_host_addresses
+    if known.__name__ == "with_loopback":
+        return
+
+    def with_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+        return [*known(use_ipv4, use_ipv6), *(["127.0.0.1"] if use_ipv4 else [])]
+
+    aioice.ice.get_host_addresses = with_loopback
+
+
+async def _understood(negotiation: Any) -> None:
+    # aiortc tells a malformed description by whatever its parser trips over.
+    try:
+        await negotiation
+    except (ValueError, AssertionError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise BadRequestError(
+            "The SDP offer cannot be read; send the browser's own offer unchanged.", code="bad_sdp"
+        ) from error

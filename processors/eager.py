@@ -1,0 +1,151 @@
+"""Start the answer on a transcript that looks finished; keep it only if the turn ends that way.
+
+The recogniser announces a likely end with an `EagerTranscriptionFrame` and takes it back with an
+`EagerEndOfTurnCancelFrame`. Pipecat's own eager strategy leaves the end of the turn to such a
+recogniser; here the decision stays with smart-turn or a pause, and only the waiting is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pipecat.frames.frames import (
+    EagerEndOfTurnCancelFrame,
+    EagerTranscriptionFrame,
+    Frame,
+    TranscriptionFrame,
+    VADUserStartedSpeakingFrame,
+)
+from pipecat.turns.types import ProcessFrameResult, UserTurnSpeculation
+from pipecat.turns.user_stop import (
+    BaseUserTurnStopStrategy,
+    SpeechTimeoutUserTurnStopStrategy,
+    TurnAnalyzerUserTurnStopStrategy,
+)
+from pipecat.turns.user_stop.eager_match_policy import NormalizedMatch
+
+_match = NormalizedMatch()
+
+
+class Verdict(Enum):
+    """What the end of a turn means for the answer that was started early."""
+
+    NONE = "none"
+    """No answer was started."""
+    CONFIRMED = "confirmed"
+    """It answers what was said; let it out."""
+    MISSED = "missed"
+    """It answers something else; drop it and ask again."""
+
+
+@dataclass
+class Eagerness:
+    """What was heard so far in this turn, and on which words an answer was started."""
+
+    finals: list[str] = field(default_factory=list[str])
+    started_on: str | None = None
+
+    def likely_end(self, text: str) -> str | None:
+        """Words to start on: the turn's finals and `text`; None if an answer to them runs."""
+        words = " ".join([*self.finals, text]).strip()
+        if not words or (self.started_on and _match.matches(self.started_on, words)):
+            return None
+        self.started_on = words
+        return words
+
+    def final(self, text: str) -> None:
+        """A segment of the turn was transcribed for good."""
+        if text.strip():
+            self.finals.append(text.strip())
+
+    def withdraw(self) -> bool:
+        """Forget the answer that runs; whether there was one."""
+        started, self.started_on = self.started_on, None
+        return started is not None
+
+    def end(self) -> Verdict:
+        """The turn is over: what becomes of the answer."""
+        started, self.started_on = self.started_on, None
+        if started is None:
+            return Verdict.NONE
+        matches = _match.matches(started, " ".join(self.finals))
+        return Verdict.CONFIRMED if matches else Verdict.MISSED
+
+    def clear(self) -> None:
+        """A new turn."""
+        self.finals.clear()
+        self.started_on = None
+
+
+class _Eager(BaseUserTurnStopStrategy):
+    """Adds early answers to a strategy that decides on its own when the turn ends."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._eagerness = Eagerness()
+
+    async def process_frame(self, frame: Frame) -> ProcessFrameResult:
+        """Start, keep or withdraw an answer, then let the strategy decide as ever."""
+        if isinstance(frame, EagerTranscriptionFrame):
+            await self._start_early(frame.text)
+        elif isinstance(frame, EagerEndOfTurnCancelFrame):
+            # The frame itself reaches the model on its own way down the pipeline.
+            self._eagerness.withdraw()
+        elif isinstance(frame, VADUserStartedSpeakingFrame):
+            await self._withdraw()
+        elif isinstance(frame, TranscriptionFrame):
+            self._eagerness.final(frame.text)
+        return await super().process_frame(frame) or ProcessFrameResult.CONTINUE
+
+    async def trigger_user_turn_stopped(
+        self, *, enable_user_speaking_frames: bool | None = None
+    ) -> None:
+        """End the turn; release the early answer, or ask again."""
+        verdict = self._eagerness.end()
+        if verdict is Verdict.CONFIRMED:
+            await self.trigger_user_turn_finalized(
+                enable_user_speaking_frames=enable_user_speaking_frames, confirms_speculation=True
+            )
+            return
+        if verdict is Verdict.MISSED:
+            await self.trigger_user_turn_speculation_cancelled()
+        await super().trigger_user_turn_stopped(
+            enable_user_speaking_frames=enable_user_speaking_frames
+        )
+
+    async def handle_user_turn_started(self) -> None:
+        """Begin with nothing heard."""
+        await self._withdraw()
+        self._eagerness.clear()
+        await super().handle_user_turn_started()
+
+    async def handle_user_turn_stopped(self) -> None:
+        """Leave no answer held: a turn that something else ended would stay silent."""
+        await self._withdraw()
+        self._eagerness.clear()
+        await super().handle_user_turn_stopped()
+
+    async def _start_early(self, text: str) -> None:
+        replaces = self._eagerness.started_on is not None
+        words = self._eagerness.likely_end(text)
+        if words is None:
+            return
+        if replaces:
+            await self.trigger_user_turn_speculation_cancelled()
+        await self.trigger_user_turn_inference_triggered(
+            speculation=UserTurnSpeculation(text=words)
+        )
+
+    async def _withdraw(self) -> None:
+        if self._eagerness.withdraw():
+            await self.trigger_user_turn_speculation_cancelled()
+
+
+class EagerSmartTurnStop(_Eager, TurnAnalyzerUserTurnStopStrategy):
+    """Ends the turn when smart-turn and a final transcript agree."""
+
+
+class EagerSilenceStop(_Eager, SpeechTimeoutUserTurnStopStrategy):
+    """Ends the turn after a fixed pause."""

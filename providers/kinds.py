@@ -1,0 +1,62 @@
+"""The three kinds of provider, as the pipeline sees them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from providers.base import Site, StageConfig
+
+if TYPE_CHECKING:
+    from pipecat.services.llm_service import LLMService
+    from pipecat.services.stt_service import STTService
+    from pipecat.services.tts_service import TTSService
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a bot's model has been told when the caller says the first word."""
+
+    messages: tuple[dict[str, Any], ...]
+    """The prompt (as a system message), the examples, the greeting, as the OpenAI API has them."""
+    tools: tuple[dict[str, Any], ...] = ()
+    """The tools, as the OpenAI API has them."""
+
+
+class SttConfig(StageConfig):
+    """Speech to text."""
+
+    @abstractmethod
+    def build(self, site: Site) -> STTService:
+        """Make the Pipecat service. Heavy imports happen here and only here."""
+
+
+class LlmConfig(StageConfig):
+    """Language model."""
+
+    speaks_tool_replies: ClassVar[bool] = False
+    """Whether a tool's ready-made sentence is spoken as it is, in place of a second inference.
+
+    For models too small to retell a result faithfully.
+    """
+
+    @abstractmethod
+    def build(self, site: Site) -> LLMService[Any]:
+        """Make the Pipecat service. Heavy imports happen here and only here."""
+
+    async def warm(self, site: Site, openings: tuple[Opening, ...]) -> None:
+        """Do before the first call what would make its first answer late.
+
+        Args:
+            site: This machine.
+            openings: The bots that may be called, the likeliest first.
+        """
+
+
+class TtsConfig(StageConfig):
+    """Text to speech."""
+
+    @abstractmethod
+    def build(self, site: Site) -> TTSService:
+        """Make the Pipecat service. Heavy imports happen here and only here."""

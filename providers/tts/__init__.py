@@ -1,0 +1,1 @@
+"""Text to speech, one vendor a file."""

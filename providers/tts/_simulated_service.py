@@ -1,0 +1,56 @@
+"""The Pipecat service behind the scripted voice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import numpy as np
+from pipecat.frames.frames import Frame, TTSAudioRawFrame
+from pipecat.services.settings import TTSSettings
+from pipecat.services.tts_service import TTSService
+
+_PULSE_HZ = 4.0
+_CHUNK_SECS = 0.1
+
+
+def hum(text: str, *, char_secs: float, pitch_hz: float, sample_rate_hz: int) -> bytes:
+    """A pulsing tone as long as `text` takes to say; int16 LE mono, peak -12 dBFS."""
+    count = round(len(text) * char_secs * sample_rate_hz)
+    time = np.arange(count) / sample_rate_hz
+    pulse = 0.6 - 0.4 * np.cos(2 * np.pi * _PULSE_HZ * time)
+    wave = 0.25 * pulse * np.sin(2 * np.pi * pitch_hz * time)
+    return (wave * 32767).astype("<i2").tobytes()
+
+
+class SimulatedTtsService(TTSService):
+    """Waits, then hums the whole sentence faster than it plays."""
+
+    def __init__(self, *, ttfb_secs: float, char_secs: float, pitch_hz: float) -> None:
+        super().__init__(
+            push_start_frame=True,
+            push_stop_frames=True,
+            settings=TTSSettings(model="simulated", voice="hum", language=None),
+        )
+        self._ttfb_secs = ttfb_secs
+        self._char_secs = char_secs
+        self._pitch_hz = pitch_hz
+
+    def can_generate_metrics(self) -> bool:
+        """The waterfall needs its time to first byte."""
+        return True
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        """Yield the hum in chunks of 100 ms."""
+        await self.start_tts_usage_metrics(text)
+        await asyncio.sleep(self._ttfb_secs)
+        await self.stop_ttfb_metrics()
+        audio = hum(
+            text,
+            char_secs=self._char_secs,
+            pitch_hz=self._pitch_hz,
+            sample_rate_hz=self.sample_rate,
+        )
+        step = round(self.sample_rate * _CHUNK_SECS) * 2
+        for start in range(0, len(audio), step):
+            yield TTSAudioRawFrame(audio[start : start + step], self.sample_rate, 1, context_id)

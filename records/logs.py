@@ -1,0 +1,55 @@
+"""One line an event on standard error; the words of a call stay out of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from loguru import logger
+
+_FORMAT = "{time:HH:mm:ss.SSS} {level: <7} {extra[call_id]} {name}: {message}"
+_LEVELS = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class _ToLoguru(logging.Handler):
+    """Hands the standard library's records to loguru."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger.opt(depth=6, exception=record.exc_info).log(record.levelname, record.getMessage())
+
+
+def configure() -> None:
+    """Log to standard error at `OFFHOOK_LOG_LEVEL` (INFO unless it names another level).
+
+    Libraries are heard from WARNING on: at INFO some of them log what was said.
+    """
+    level = os.environ.get("OFFHOOK_LOG_LEVEL", "INFO").upper()
+    level = level if level in _LEVELS else "INFO"
+    libraries = level if level in ("TRACE", "DEBUG") else "WARNING"
+    logger.remove()
+    logger.configure(extra={"call_id": "-"})
+    logger.add(
+        sys.stderr,
+        format=_FORMAT,
+        level=level,
+        filter={
+            "": level,
+            "pipecat": libraries,
+            # It warns of each camera that a voice call does not have.
+            "pipecat.transports.smallwebrtc": "DEBUG" if level in ("TRACE", "DEBUG") else "ERROR",
+        },
+        diagnose=False,
+    )
+    logging.basicConfig(handlers=[_ToLoguru()], level=logging.INFO, force=True)
+    for noisy in (
+        "uvicorn",
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "aiortc",
+        "aioice",
+        "openai",
+        "websockets",
+    ):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

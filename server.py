@@ -1,0 +1,324 @@
+"""The command line `offhook`, and the web application that `offhook serve` runs."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from errors import ConfigError, OffhookError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncGenerator
+
+    from fastapi import FastAPI
+
+    from providers.models import ModelStore
+
+CLIENT = Path(__file__).parent / "client" / "dist"
+DEFAULT_PORT = 7860
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """What `offhook serve` was told."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    offline: bool = False
+    data_dir: Path = Path("data")
+    slots: int | None = None
+    api_keys: str = ""
+    pipeline: str = "local"
+    """The pipeline of calls that name none."""
+
+    @property
+    def address(self) -> str:
+        """Host and port as a browser wants them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def check(self) -> None:
+        """Refuse what would open the server to everybody.
+
+        Raises:
+            ConfigError: The address is not loopback and no key is set.
+        """
+        if not self.is_loopback and not self.api_keys.strip(" ,"):
+            raise ConfigError(
+                f"{self.host} can be reached from other machines, and everybody there could "
+                "make calls at your cost. Set OFFHOOK_API_KEYS (one or more keys, separated by "
+                "commas), or serve on 127.0.0.1.",
+                code="keys_needed",
+                field="host",
+            )
+
+
+def create_app(settings: ServerSettings) -> FastAPI:
+    """The web application: page, API, calls.
+
+    Raises:
+        ConfigError: The settings would open the server to everybody.
+    """
+    settings.check()
+    from contextlib import asynccontextmanager
+
+    from fastapi import FastAPI
+
+    import api.calls
+    import api.catalog
+    import api.errors
+    import api.health
+    import api.page
+    from api.auth import Keys
+    from api.limits import BodyLimit, SameOrigin
+    from hosts.house import House
+
+    keys = Keys(settings.api_keys)
+    house = House(
+        models=_known_models(settings.offline),
+        data_dir=settings.data_dir,
+        pipeline=settings.pipeline,
+        slots=settings.slots,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with house:
+            _say(f"Offhook is ready: open http://{settings.address} and talk.")
+            yield
+
+    app = FastAPI(title="Offhook", lifespan=lifespan, docs_url=None, redoc_url=None)
+    api.errors.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SameOrigin, loopback_only=settings.is_loopback and not keys)
+    app.include_router(api.calls.router(house, keys))
+    app.include_router(api.catalog.router(house))
+    app.include_router(api.health.router(house.host))
+    api.page.mount(app, CLIENT)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the status that the shell sees."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except OffhookError as error:
+        print(f"offhook: {error.message}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="offhook", description="A self-hosted voice agent: talk with it in a minute."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _serve_options(commands.add_parser("serve", help="serve the page and take calls"))
+    check = commands.add_parser("check", help="say what a pipeline needs and lacks")
+    check.add_argument("preset", nargs="?", help="name of a preset, or a TOML file (all presets)")
+    check.set_defaults(run=_check)
+    models = commands.add_parser("models", help="weights: list, pull, verify")
+    models.add_argument("action", choices=["list", "pull", "verify"])
+    models.add_argument("names", nargs="*", help="which ones (those of the default pipeline)")
+    models.set_defaults(run=_models)
+    _call_options(commands.add_parser("call", help="play recordings to a bot, time its answers"))
+    _bench_options(commands.add_parser("bench", help="measure: call (headless), page (Chromium)"))
+    return parser
+
+
+def _serve_options(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("--host", default="127.0.0.1", help="address to serve on (127.0.0.1)")
+    serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="port to serve on (7860)")
+    serve.add_argument(
+        "--offline", action="store_true", help="for a machine without a network: fetch nothing"
+    )
+    serve.add_argument("--pipeline", default="local", help="pipeline of calls that name none")
+    serve.add_argument("--data", type=Path, default=Path("data"), help="folder of records (data)")
+    serve.add_argument("--slots", type=int, help="slots of this machine (4 a core)")
+    serve.set_defaults(run=_serve)
+
+
+def _call_options(call: argparse.ArgumentParser) -> None:
+    call.add_argument("--bot", default="receptionist", help="who answers (receptionist)")
+    call.add_argument("--preset", default="local", help="a preset's name or a TOML file (local)")
+    call.add_argument(
+        "--wav", type=Path, action="append", required=True, help="what is said; again for more"
+    )
+    call.add_argument("--out", type=Path, help="two-track recording to write: caller left")
+    call.add_argument("--data", type=Path, default=Path("data"), help="folder of records (data)")
+    call.add_argument(
+        "--answer-secs", type=float, default=20.0, help="longest wait for an answer (20)"
+    )
+    call.set_defaults(run=_call)
+
+
+def _bench_options(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument("what", choices=["call", "page"])
+    bench.add_argument("--bot", default="receptionist", help="who answers (receptionist)")
+    bench.add_argument("--preset", default="local", help="the pipeline (local)")
+    bench.add_argument("--rounds", type=int, default=1, help="how often the clips are said (1)")
+    bench.add_argument("--url", default="http://127.0.0.1:7860", help="a running server, for page")
+    bench.add_argument("--json", type=Path, help="write the figures here too")
+    bench.set_defaults(run=_bench)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError(f"{port} is no port: 1 to 65535")
+    return port
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    settings = ServerSettings(
+        host=arguments.host,
+        port=arguments.port,
+        offline=arguments.offline,
+        data_dir=arguments.data,
+        slots=arguments.slots,
+        api_keys=os.environ.get("OFFHOOK_API_KEYS", ""),
+        pipeline=arguments.pipeline,
+    )
+    settings.check()
+    listener = _listen(settings)
+    import uvicorn
+
+    from records.logs import configure
+
+    configure()
+    app = create_app(settings)
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    """Bind before anything is loaded, so that a taken port is said at once."""
+    import socket
+
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"Cannot serve on {settings.address}: {error.strerror}. Is another "
+            "server running? Choose another port with --port.",
+            code="port_taken",
+            field="port",
+        ) from error
+    return listener
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from pipelines.config import missing, preset_names, resolve
+
+    names = [arguments.preset] if arguments.preset else preset_names()
+    models = _known_models()
+    failed = False
+    for name in names:
+        config = resolve(Path(name) if name.endswith(".toml") else name)
+        lacking = missing(config, models.missing)
+        failed |= bool(lacking)
+        stages = " + ".join(stage.provider for stage in config.stages)
+        _say(f"{config.name:12} {'lacks something' if lacking else 'ready':16} {stages}")
+        for sentence in lacking:
+            _say(f"  - {sentence}")
+    return int(failed)
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from providers import models
+
+    store = _known_models()
+    names: list[str] = arguments.names
+    if arguments.action == "list":
+        return models.list_models(store)
+    if arguments.action == "pull":
+        return models.pull(store, names or _default_weights())
+    return models.verify(store, names)
+
+
+def _call(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from evals.call import CallOptions, run_call
+    from records.logs import configure
+
+    configure()
+    preset: str = arguments.preset
+    options = CallOptions(
+        bot=arguments.bot,
+        preset=Path(preset) if preset.endswith(".toml") else preset,
+        wavs=tuple(arguments.wav),
+        out=arguments.out,
+        data_dir=arguments.data,
+        answer_secs=arguments.answer_secs,
+    )
+    asyncio.run(run_call(options, _known_models()))
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    import tempfile
+
+    from records.logs import configure
+
+    configure()
+    if arguments.what == "call":
+        from evals.bench_call import bench_call
+
+        models = _known_models()
+        report = bench_call(arguments.preset, arguments.bot, rounds=arguments.rounds, models=models)
+    else:
+        from evals.bench_page import bench_page
+
+        with tempfile.TemporaryDirectory() as folder:
+            report = bench_page(arguments.url, arguments.rounds, Path(folder))
+    _say(report.table())
+    if arguments.json:
+        report.write(arguments.json)
+    return 0
+
+
+def _default_weights() -> list[str]:
+    from pipelines.config import DEFAULT_PRESET, resolve
+
+    return [name for stage in resolve(DEFAULT_PRESET).stages for name in stage.weights()]
+
+
+def _known_models(offline: bool = False) -> ModelStore:
+    from providers.models import ModelStore
+
+    return ModelStore(offline=offline, env=os.environ)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""A bot is a folder; what is wrong in it is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import bots.bot
+from bots.bot import DEFAULT_BOT, BotSettings, bot_names, load_bot
+from errors import ConfigError, NotFoundError
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("name", bot_names())
+def test_every_bot_here_loads_and_has_something_to_say(name: str, tmp_path: Path) -> None:
+    bot = load_bot(name)
+    assert bot.settings.greeting
+    opening = bot.opening(tmp_path)
+    assert opening.messages[0] == {"role": "system", "content": bot.prompt}
+    assert opening.messages[-1] == {"role": "assistant", "content": bot.settings.greeting}
+    assert bool(opening.tools) == bot.has_tools
+
+
+def test_the_default_comes_first() -> None:
+    assert bot_names()[0] == DEFAULT_BOT == "receptionist"
+
+
+def test_an_unknown_bot_offers_the_nearest() -> None:
+    with pytest.raises(NotFoundError, match="did you mean 'interviewer'"):
+        load_bot("interview")
+
+
+@pytest.mark.parametrize("name", ["../receptionist", "", "/etc", "receptionist/"])
+def test_a_name_is_no_path(name: str) -> None:
+    with pytest.raises(NotFoundError):
+        load_bot(name)
+
+
+def test_examples_become_exchanges() -> None:
+    settings = BotSettings.model_validate(
+        {
+            "title": "T",
+            "summary": "S",
+            "greeting": "Hi.",
+            "examples": [
+                {"caller": "hello", "reply": "Hello."},
+                {"caller": "monday?", "tool": "opening_hours", "arguments": {"day": "monday"}},
+            ],
+        }
+    )
+    bot = bots.bot.Bot(name="t", prompt="Be kind.", settings=settings, has_tools=False)
+    roles = [message["role"] for message in bot.exchanges()]
+    assert roles == ["user", "assistant", "user", "assistant", "tool"]
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        ("title = 1\n[", "not valid TOML"),
+        ('title = "x"\nsummary = "y"\n', "greeting: Field required"),
+        ('title = "x"\nsummary = "y"\ngreeting = "z"\ngreting = "z"\n', "greting"),
+        (
+            'title = "x"\nsummary = "y"\ngreeting = "z"\n[[examples]]\ncaller = "a"\n',
+            "either a reply or a tool",
+        ),
+        ('title = "x"\nsummary = "y"\ngreeting = "z"\n[limits]\nidle_secs = 1\n', "idle_secs"),
+    ],
+)
+def test_what_is_wrong_in_the_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str, says: str
+) -> None:
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "bot.toml").write_text(toml)
+    (folder / "prompt.md").write_text("Be kind.")
+    monkeypatch.setattr(bots.bot, "BOTS", tmp_path)
+    with pytest.raises(ConfigError, match=says):
+        load_bot("broken")
+
+
+def test_a_bot_without_prompt_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mute").mkdir()
+    (tmp_path / "mute" / "bot.toml").write_text('title = "x"\nsummary = "y"\ngreeting = "z"\n')
+    monkeypatch.setattr(bots.bot, "BOTS", tmp_path)
+    with pytest.raises(ConfigError, match=r"prompt\.md"):
+        load_bot("mute")

@@ -1,0 +1,1 @@
+"""What all tests share. pyproject.toml declares the markers."""
