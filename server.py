@@ -205,7 +205,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     from records.logs import configure
 
-    configure()
+    configure(os.environ.get("OFFHOOK_LOG_LEVEL", "INFO"))
     app = create_app(settings)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
@@ -268,7 +268,7 @@ def _call(arguments: argparse.Namespace) -> int:
     from evals.call import CallOptions, run_call
     from records.logs import configure
 
-    configure()
+    configure(os.environ.get("OFFHOOK_LOG_LEVEL", "INFO"))
     preset: str = arguments.preset
     options = CallOptions(
         bot=arguments.bot,
@@ -287,7 +287,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
     from records.logs import configure
 
-    configure()
+    configure(os.environ.get("OFFHOOK_LOG_LEVEL", "INFO"))
     if arguments.what == "call":
         from evals.bench_call import bench_call
 

@@ -14,14 +14,14 @@ from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnu
 from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
 from pipecat.transports.base_transport import BaseTransport
 from pipecat.workers.runner import WorkerRunner
-from processors.recorder import Recorder
-from processors.spoken import SpokenObserver
 
 from bots.plan import CallPlan
 from bots.toolkit import ToolResult, register
 from pipelines import cascade
 from pipelines.transports import AUDIO_IN_HZ, AUDIO_OUT_HZ
 from processors.narrator import Narrator, Watched
+from processors.recorder import Recorder
+from processors.spoken import SpokenObserver
 from providers.base import Site
 from records.ear import Answer, EarEvent
 from records.events import (

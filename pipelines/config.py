@@ -238,8 +238,8 @@ def _config_error(details: ErrorDetails, table: Mapping[str, Any]) -> ConfigErro
     if kind == "union_tag_invalid":
         known = [tag.strip(" '") for tag in details.get("ctx", {})["expected_tags"].split(",")]
         message = (
-            f"{field}.provider: there is no {stage} provider {provider!r}{nearest(provider, known)}. "
-            f"Known: {', '.join(known)}."
+            f"{field}.provider: there is no {stage} provider {provider!r}"
+            f"{nearest(provider, known)}. Known: {', '.join(known)}."
         )
         return ConfigError(message, field=f"{field}.provider")
     if kind == "union_tag_not_found":

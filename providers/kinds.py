@@ -24,7 +24,7 @@ class Opening:
     """The tools, as the OpenAI API has them."""
 
 
-class SttConfig(StageConfig):
+class SttConfig(StageConfig, frozen=True):
     """Speech to text."""
 
     @abstractmethod
@@ -32,7 +32,7 @@ class SttConfig(StageConfig):
         """Make the Pipecat service. Heavy imports happen here and only here."""
 
 
-class LlmConfig(StageConfig):
+class LlmConfig(StageConfig, frozen=True):
     """Language model."""
 
     speaks_tool_replies: ClassVar[bool] = False
@@ -54,7 +54,7 @@ class LlmConfig(StageConfig):
         """
 
 
-class TtsConfig(StageConfig):
+class TtsConfig(StageConfig, frozen=True):
     """Text to speech."""
 
     @abstractmethod

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 
 from loguru import logger
@@ -19,13 +18,12 @@ class _ToLoguru(logging.Handler):
         logger.opt(depth=6, exception=record.exc_info).log(record.levelname, record.getMessage())
 
 
-def configure() -> None:
-    """Log to standard error at `OFFHOOK_LOG_LEVEL` (INFO unless it names another level).
+def configure(level: str) -> None:
+    """Log to standard error at `level`; INFO if there is no such level.
 
     Libraries are heard from WARNING on: at INFO some of them log what was said.
     """
-    level = os.environ.get("OFFHOOK_LOG_LEVEL", "INFO").upper()
-    level = level if level in _LEVELS else "INFO"
+    level = level.upper() if level.upper() in _LEVELS else "INFO"
     libraries = level if level in ("TRACE", "DEBUG") else "WARNING"
     logger.remove()
     logger.configure(extra={"call_id": "-"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, cast
 
 from openai.types.chat import ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import Choice, ChoiceDelta
@@ -44,7 +44,7 @@ class SimulatedLlmService(OpenAILLMService):
 
 
 def _role(message: Any) -> str:
-    return str(message["role"]) if isinstance(message, dict) else ""
+    return str(cast(dict[str, Any], message)["role"]) if isinstance(message, dict) else ""
 
 
 def _text(message: Any) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipecat.services.llm_service import LLMService
 
 
-class LlamaCppLlm(LlmConfig):
+class LlamaCppLlm(LlmConfig, frozen=True):
     """Answers on the CPU; tools are called in JSON that a grammar enforces."""
 
     packages: ClassVar[tuple[str, ...]] = ("xllamacpp",)

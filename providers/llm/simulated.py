@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipecat.services.llm_service import LLMService
 
 
-class SimulatedLlm(LlmConfig):
+class SimulatedLlm(LlmConfig, frozen=True):
     """Answers from a script, in which `{heard}` stands for the caller's words."""
 
     provider: Literal["simulated"] = "simulated"

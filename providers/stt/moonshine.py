@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipecat.services.stt_service import STTService
 
 
-class MoonshineStt(SttConfig):
+class MoonshineStt(SttConfig, frozen=True):
     """English; partial transcripts while the caller speaks."""
 
     extra: ClassVar[str | None] = "local"

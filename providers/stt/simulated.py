@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipecat.services.stt_service import STTService
 
 
-class SimulatedStt(SttConfig):
+class SimulatedStt(SttConfig, frozen=True):
     """Hears nothing of the audio: the VAD says when, the script says what."""
 
     provider: Literal["simulated"] = "simulated"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipecat.services.tts_service import TTSService
 
 
-class PiperTts(TtsConfig):
+class PiperTts(TtsConfig, frozen=True):
     """One voice a process; calls share it."""
 
     extra: ClassVar[str | None] = "local"

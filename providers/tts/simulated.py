@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipecat.services.tts_service import TTSService
 
 
-class SimulatedTts(TtsConfig):
+class SimulatedTts(TtsConfig, frozen=True):
     """Hums each sentence, a syllable a pulse."""
 
     provider: Literal["simulated"] = "simulated"

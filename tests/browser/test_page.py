@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from evals.bench_page import launch, measured, microphone
+from evals.bench_page import CHROMIUM, QUIET, launch, measured, microphone
 from evals.corpus import LIBRIVOX
 from tests.support.serving import Served, serving
 
@@ -31,11 +31,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Generator[Browser]:
+def playwright() -> Generator[Playwright]:
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Generator[Browser]:
     recording = tmp_path_factory.mktemp("microphone") / "caller.wav"
     gaps_secs = [INTO_THE_ANSWER_SECS, 8.0]
     microphone(recording, [FIRST, SECOND], lead_secs=LEAD_SECS, gaps_secs=gaps_secs)
-    with sync_playwright() as playwright, launch(playwright, recording) as chromium:
+    with launch(playwright, recording) as chromium:
         yield chromium
 
 
@@ -119,14 +125,10 @@ def test_a_denied_microphone_is_told(served: Served, deaf_browser: Browser) -> N
 
 
 @pytest.fixture(scope="module")
-def deaf_browser() -> Generator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--deny-permission-prompts"],
-        )
-        yield browser
-        browser.close()
+def deaf_browser(playwright: Playwright) -> Generator[Browser]:
+    arguments = [*QUIET[:7], "--use-fake-device-for-media-stream", "--deny-permission-prompts"]
+    with playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments) as chromium:
+        yield chromium
 
 
 def test_a_full_line_is_told_with_the_time_to_wait(

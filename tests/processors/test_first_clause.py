@@ -68,9 +68,10 @@ async def spoken(*replies: str) -> list[str]:
             id="only the first",
         ),
         pytest.param(
-            "Unbelievable big red fat old dogs eat green sour fruit all morning every single spring day.",
+            "Unbelievably big red fat old ugly dogs eat sour fruit all morning every single "
+            "spring day.",
             [
-                "Unbelievable big red fat old dogs eat green sour fruit all morning",
+                "Unbelievably big red fat old ugly dogs eat sour fruit all morning",
                 "every single spring day.",
             ],
             id="no end in sight",
