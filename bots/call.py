@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from loguru import logger
@@ -23,6 +24,7 @@ from processors.narrator import Narrator, Watched
 from processors.recorder import Recorder
 from processors.spoken import SpokenObserver
 from providers.base import Site
+from providers.kinds import ReadsAhead
 from records.ear import Answer, EarEvent
 from records.events import (
     CallEnded,
@@ -30,6 +32,7 @@ from records.events import (
     CallEvent,
     CallStarted,
     EndReason,
+    Heard,
     ToolCalled,
 )
 from records.record import CallWriter, RecordStore
@@ -101,6 +104,7 @@ class _Call:
         self._events: asyncio.Queue[CallEvent] = asyncio.Queue()
         self._worker: PipelineWorker | None = None
         self._narrator: Narrator | None = None
+        self._read_ahead: Callable[[str], Awaitable[None]] | None = None
 
     def clock(self) -> int:
         """Milliseconds since the call was accepted."""
@@ -189,6 +193,8 @@ class _Call:
         )
         stages.llm.append_system_instruction(plan.bot.prompt)
         context = cascade.new_context(plan.bot.exchanges(), tools)
+        if isinstance(stages.llm, ReadsAhead):
+            self._read_ahead = partial(stages.llm.read_ahead, context)
         recorder = Recorder(on_ear=self._ear, recording=self._recording())
         built = cascade.build(stages, self._transport, context, recorder=recorder)
         spoken = SpokenObserver(stages.tts, self._transport.output())
@@ -278,6 +284,8 @@ class _Call:
         while True:
             event = await self._events.get()
             self._keep(event)
+            if isinstance(event, Heard) and self._read_ahead:
+                await self._read_ahead(event.text)
             if self._worker and self._joined.is_set():
                 told = {"type": "offhook", "event": event.model_dump(mode="json")}
                 await self._worker.rtvi.send_server_message(told)

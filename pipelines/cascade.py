@@ -15,8 +15,10 @@ from pipecat.processors.aggregators.llm_response_universal import (
     LLMUserAggregator,
     LLMUserAggregatorParams,
 )
+from pipecat.processors.aggregators.llm_text_processor import LLMTextProcessor
 
 from pipelines.turns import strategies
+from processors.first_clause import FirstClauseAggregator
 from processors.speakable import to_speech
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ def build(
             stages.stt,
             user_aggregator,
             stages.llm,
+            LLMTextProcessor(text_aggregator=FirstClauseAggregator()),
             stages.tts,
             transport.output(),
             recorder,

@@ -39,7 +39,7 @@ class TurnConfig(BaseModel):
 
     commit: Literal["smart_turn", "silence"] = "smart_turn"
     """`smart_turn`: a model listens to how the sentence ends; `silence`: a fixed pause."""
-    patience_ms: PerCall[int] = Field(default=1200, ge=300, le=10_000)
+    patience_ms: PerCall[int] = Field(default=1000, ge=300, le=10_000)
     """Silence after which the turn ends even though smart-turn expects more words."""
     silence_ms: PerCall[int] = Field(default=600, ge=200, le=5_000)
     """The pause that ends a turn where `commit` is `silence`."""

@@ -49,7 +49,7 @@ class Eagerness:
 
     def likely_end(self, text: str) -> str | None:
         """Words to start on: the turn's finals and `text`; None if an answer to them runs."""
-        words = " ".join([*self.finals, text]).strip()
+        words = " ".join([*self.finals, text.strip()]).strip()
         if not words or (self.started_on and _match.matches(self.started_on, words)):
             return None
         self.started_on = words
@@ -97,7 +97,11 @@ class _Eager(BaseUserTurnStopStrategy):
             await self._withdraw()
         elif isinstance(frame, TranscriptionFrame):
             self._eagerness.final(frame.text)
-        return await super().process_frame(frame) or ProcessFrameResult.CONTINUE
+        result = await super().process_frame(frame)
+        if isinstance(frame, TranscriptionFrame):
+            # The words are certain and the turn is still open: use the wait.
+            await self._start_early("")
+        return result or ProcessFrameResult.CONTINUE
 
     async def trigger_user_turn_stopped(
         self, *, enable_user_speaking_frames: bool | None = None

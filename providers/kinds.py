@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from providers.base import Site, StageConfig
 
 if TYPE_CHECKING:
+    from pipecat.processors.aggregators.llm_context import LLMContext
     from pipecat.services.llm_service import LLMService
     from pipecat.services.stt_service import STTService
     from pipecat.services.tts_service import TTSService
@@ -22,6 +23,15 @@ class Opening:
     """The prompt (as a system message), the examples, the greeting, as the OpenAI API has them."""
     tools: tuple[dict[str, Any], ...] = ()
     """The tools, as the OpenAI API has them."""
+
+
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """A model service that can take in the caller's words before the turn is over."""
+
+    async def read_ahead(self, context: LLMContext, words: str) -> None:
+        """Take in `words`, the turn so far, as the last message after `context`."""
+        ...
 
 
 class SttConfig(StageConfig, frozen=True):

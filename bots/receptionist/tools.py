@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from bots.receptionist.practice import Practice, nearest, spread
 from bots.receptionist.spoken import (
@@ -28,6 +30,8 @@ _OFFERS = 3
 """Times offered at once: more cannot be remembered by ear."""
 _NOON = time(12)
 _Part = Literal["any", "morning", "afternoon"]
+Words = Annotated[str, Field(max_length=40)]
+"""A few words of the caller's: a small model may else copy a whole sentence, token by token."""
 _PLACES = {"first": 0, "earliest": 0, "second": 1, "third": 2, "last": -1, "latest": -1}
 
 
@@ -43,7 +47,7 @@ class Desk:
         self._offered: list[time] = []
         self._booked: tuple[date, time, str] | None = None
 
-    async def opening_hours(self, day: str = "", *, heard: Heard = ()) -> ToolReply:
+    async def opening_hours(self, day: Words = "", *, heard: Heard = ()) -> ToolReply:
         """When the practice is open.
 
         Args:
@@ -52,7 +56,7 @@ class Desk:
         """
         return await asyncio.to_thread(self._opening_hours, _day_words(day, heard))
 
-    async def price(self, treatment: str) -> ToolReply:
+    async def price(self, treatment: Words) -> ToolReply:
         """What a treatment costs.
 
         Args:
@@ -61,7 +65,7 @@ class Desk:
         return await asyncio.to_thread(self._price, treatment)
 
     async def free_slots(
-        self, day: str = "", part: _Part = "any", *, heard: Heard = ()
+        self, day: Words = "", part: _Part = "any", *, heard: Heard = ()
     ) -> ToolReply:
         """Free appointment times.
 
@@ -75,7 +79,7 @@ class Desk:
         return await asyncio.to_thread(self._free_slots, _day_words(day, heard), part)
 
     async def book(
-        self, day: str = "", time: str = "", name: str = "", *, heard: Heard = ()
+        self, day: Words = "", time: Words = "", name: Words = "", *, heard: Heard = ()
     ) -> ToolReply:
         """Book an appointment; asks for what is missing.
 

@@ -57,6 +57,7 @@ class LlamaCppLlmService(OpenAILLMService):
         self._called: tuple[str, Call] | None = None
         self._unread: LLMContext | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._answering = False
 
     def build_chat_completion_params(
         self, params_from_context: OpenAILLMInvocationParams
@@ -74,6 +75,7 @@ class LlamaCppLlmService(OpenAILLMService):
     async def get_chat_completions(self, context: LLMContext) -> Any:
         """Stream the answer as words and tool calls."""
         self._log_llm_response(context)
+        await self._stop_reading()
         params = await self._params(context)
         asked = key(params)
         if self._called and self._called[0] == asked:
@@ -91,6 +93,19 @@ class LlamaCppLlmService(OpenAILLMService):
         elif isinstance(frame, EndFrame | CancelFrame):
             await self._stop_reading()
 
+    async def read_ahead(self, context: LLMContext, words: str) -> None:
+        """Read what the caller has said so far into the cache, while they speak.
+
+        The last word is left out: the recogniser may yet change it. One reading at a time, and
+        none while an answer is written.
+        """
+        settled = words.rpartition(" ")[0]
+        if not settled or self._answering or (self._reader and not self._reader.done()):
+            return
+        so_far: Any = {"role": "user", "content": settled}
+        ahead = LLMContext([*context.get_messages(), so_far], context.tools)
+        self._reader = self.create_task(self._read(ahead))
+
     async def cleanup(self) -> None:
         """Leave no connection behind."""
         await super().cleanup()
@@ -107,6 +122,7 @@ class LlamaCppLlmService(OpenAILLMService):
     async def _answer(
         self, params: Mapping[str, Any], context: LLMContext
     ) -> AsyncGenerator[ChatCompletionChunk, None]:
+        self._answering = True
         turn = JsonTurn() if "response_format" in params["extra_body"] else None
         sentences, length_limit, answered = Sentences(), False, False
         stream = cast(
@@ -124,6 +140,7 @@ class LlamaCppLlmService(OpenAILLMService):
                 answered |= bool(words.strip() or call)
                 yield _with(chunk, words, call)
         finally:
+            self._answering = False
             # Closing the connection is what makes llama.cpp stop.
             await stream.close()
         rest = sentences.finish(complete=not length_limit)

@@ -22,7 +22,7 @@ def level_db(frame: bytes) -> float:
 class LoudnessTuning:
     """Where quiet ends; the defaults were fitted on read speech, clean and with room noise."""
 
-    below_peak_db: float = 20.0
+    below_peak_db: float = 18.0
     """Quiet is this far below the loudest speech of the segment..."""
     above_floor_db: float = 6.0
     """...or this close to the room's own level, whichever is louder..."""

@@ -78,3 +78,17 @@ def test_more_words_after_the_guess_always_miss(finals: list[str], guess: str, m
     eager.final(guess)
     eager.final(more)
     assert eager.end() is Verdict.MISSED
+
+
+def test_certain_words_of_an_open_turn_start_an_answer() -> None:
+    eager = Eagerness()
+    eager.final("i would like an appointment")
+    assert eager.likely_end("") == "i would like an appointment"
+    assert eager.end() is Verdict.CONFIRMED
+
+
+def test_a_new_turn_has_no_words_to_start_on() -> None:
+    eager = Eagerness()
+    eager.final("thank you")
+    eager.clear()
+    assert eager.likely_end("") is None

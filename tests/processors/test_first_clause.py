@@ -68,10 +68,10 @@ async def spoken(*replies: str) -> list[str]:
             id="only the first",
         ),
         pytest.param(
-            "Unbelievably big red fat old ugly dogs eat sour fruit all morning every single "
+            "Unbelievably big fat old ugly dogs eat green sour fruit all morning every single "
             "spring day.",
             [
-                "Unbelievably big red fat old ugly dogs eat sour fruit all morning",
+                "Unbelievably big fat old ugly dogs eat green sour fruit all morning",
                 "every single spring day.",
             ],
             id="no end in sight",

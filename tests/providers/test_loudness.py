@@ -60,7 +60,7 @@ def test_a_noisy_room_is_quiet_between_words() -> None:
 
 
 def test_a_breath_within_the_quiet_does_not_end_it() -> None:
-    """The threshold lies 20 dB below the peak; it takes 4 dB more to leave the quiet."""
+    """The threshold lies 18 dB below the peak; it takes 4 dB more to leave the quiet."""
     assert hear((-20.0, 30), (-60.0, 10), (-38.0, 5)).quiet_ms > 100
     assert hear((-20.0, 30), (-60.0, 10), (-30.0, 5)).quiet_ms == 0
 
