@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,3 +96,23 @@ def bench_page(url: str, rounds: int, folder: Path) -> Report:
     report = Report()
     report.percentiles("ear_latency_page_ms", ears, "ms")
     return report
+
+
+def first_answer(url: str) -> None:
+    """Call the server at `url` and return when the first answer is heard."""
+    import tempfile
+
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        recording = Path(folder) / "microphone.wav"
+        microphone(recording, [librivox()[1].path], lead_secs=6.0, gaps_secs=[30.0])
+        with launch(playwright, recording) as browser:
+            page = browser.new_page()
+            page.goto(url)
+            page.get_by_test_id("connect").click()
+            page.wait_for_function("() => window.__offhook?.earMs.length > 0", timeout=60_000)
+
+
+if __name__ == "__main__":
+    first_answer(sys.argv[1])
