@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from errors import ConfigError, OffhookError
+from errors import ConfigError, MissingError, OffhookError
 
 if TYPE_CHECKING:
     import socket
@@ -283,7 +283,15 @@ def _call(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    import importlib.util
     import tempfile
+
+    for package in ("jiwer", "playwright"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingError(
+                f"The benches need the package {package}, which is not installed; "
+                "it comes with offhook[dev]. `make test` installs it."
+            )
 
     from records.logs import configure
 

@@ -55,7 +55,8 @@ class Narrator(BaseObserver):
     def __init__(
         self, tell: Tell, clock: Clock, *, watched: Watched, spoken: SpokenObserver
     ) -> None:
-        super().__init__(observe_every_push=False)
+        # The voice passes on what the first-clause split made, once it is to be spoken.
+        super().__init__()
         self._tell = tell
         self._clock = clock
         self._sources = {
@@ -69,7 +70,7 @@ class Narrator(BaseObserver):
         self._interrupted = False
 
     async def on_push_frame(self, data: FramePushed) -> None:
-        """Look at a frame where it is first pushed."""
+        """Look at a frame on its way from one processor to the next."""
         self._spoken.see(data)
         if isinstance(data.frame, ErrorFrame) and data.frame.processor is data.source:
             message = data.frame.error[:300]

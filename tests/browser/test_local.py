@@ -39,7 +39,7 @@ def weights() -> None:
 
 
 def converse(playwright: Playwright, served: Served, folder: Path, chromium: Path) -> None:
-    """Say two sentences; the second one after the first is answered. Both are heard and answered."""
+    """Say two sentences, the second after the first is answered; both are heard and answered."""
     clips = librivox()[1:3]
     recording = folder / "caller.wav"
     microphone(recording, [c.path for c in clips], lead_secs=9.0, gaps_secs=[12.0, 12.0])
