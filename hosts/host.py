@@ -86,14 +86,7 @@ class Host:
         session.expiry = loop.call_later(UNUSED_SECS, self._expire, session)
         return session
 
-    async def offer(
-        self,
-        session_id: str,
-        sdp: str,
-        *,
-        restart: bool,
-        ice_servers: Sequence[Mapping[str, str]] = (),
-    ) -> Mapping[str, str]:
+    async def offer(self, session_id: str, sdp: str, *, restart: bool) -> Mapping[str, str]:
         """Answer an offer: the first starts the call, later ones renegotiate it.
 
         Raises:

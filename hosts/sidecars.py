@@ -18,6 +18,8 @@ from providers.base import Sidecar
 _STOP_SECS = 3.0
 _POLL_SECS = 0.1
 _RESTART_SECS = (0.5, 1.0, 2.0, 5.0, 10.0)
+_STEADY_SECS = 60.0
+"""A process that lived so long is started again at once when it dies."""
 _KEPT_LINES = 20
 
 
@@ -83,7 +85,7 @@ class Sidecars:
         deaths = 0
         while True:
             words: deque[str] = deque(maxlen=_KEPT_LINES)
-            was_up = ready.done()
+            began_secs = asyncio.get_running_loop().time()
             failure = await self._live(sidecar, ready, words)
             if not ready.done():
                 told = " ".join(words)[-500:]
@@ -93,8 +95,10 @@ class Sidecars:
                 ready.exception()
                 return
             logger.warning("sidecar {} {}; starting it again", sidecar.name, failure)
-            deaths = deaths + 1 if was_up else 0
+            if asyncio.get_running_loop().time() - began_secs > _STEADY_SECS:
+                deaths = 0
             await asyncio.sleep(_RESTART_SECS[min(deaths, len(_RESTART_SECS) - 1)])
+            deaths += 1
 
     async def _live(self, sidecar: Sidecar, ready: asyncio.Future[None], words: deque[str]) -> str:
         """One life of the process, from its start to its end; how it ended."""
