@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from errors import ConfigError, MissingError, OffhookError
+from records.redact import hide, redact
 
 if TYPE_CHECKING:
     import socket
@@ -77,6 +78,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
         ConfigError: The settings would open the server to everybody.
     """
     settings.check()
+    for key in settings.api_keys.split(","):
+        hide(key.strip())
     from contextlib import asynccontextmanager
 
     from fastapi import FastAPI
@@ -122,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except OffhookError as error:
-        print(f"offhook: {error.message}", file=sys.stderr)  # noqa: T201
+        print(f"offhook: {redact(error.message)}", file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
         return 130
@@ -136,12 +139,16 @@ def _parser() -> argparse.ArgumentParser:
     _serve_options(commands.add_parser("serve", help="serve the page and take calls"))
     check = commands.add_parser("check", help="say what a pipeline needs and lacks")
     check.add_argument("preset", nargs="?", help="name of a preset, or a TOML file (all presets)")
+    check.add_argument(
+        "--live", action="store_true", help="connect to each provider once, time its first byte"
+    )
     check.set_defaults(run=_check)
     models = commands.add_parser("models", help="weights: list, pull, verify")
     models.add_argument("action", choices=["list", "pull", "verify"])
     models.add_argument("names", nargs="*", help="which ones (those of the default pipeline)")
     models.set_defaults(run=_models)
     _call_options(commands.add_parser("call", help="play recordings to a bot, time its answers"))
+    _simulate_options(commands.add_parser("simulate", help="play all cloud vendors on loopback"))
     _bench_options(commands.add_parser("bench", help="measure: call (headless), page (Chromium)"))
     return parser
 
@@ -180,6 +187,15 @@ def _bench_options(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--url", default="http://127.0.0.1:7860", help="a running server, for page")
     bench.add_argument("--json", type=Path, help="write the figures here too")
     bench.set_defaults(run=_bench)
+
+
+def _simulate_options(simulate: argparse.ArgumentParser) -> None:
+    simulate.add_argument("--port", type=_port, default=7870, help="port to listen on (7870)")
+    simulate.add_argument("--behaviour", type=Path, help="TOML file: latencies, script, faults")
+    simulate.add_argument(
+        "command", nargs="*", help="after --: a command to run on them, such as offhook serve"
+    )
+    simulate.set_defaults(run=_simulate)
 
 
 def _port(text: str) -> int:
@@ -234,20 +250,15 @@ def _listen(settings: ServerSettings) -> socket.socket:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from pipelines.config import missing, preset_names, resolve
+    from evals.check import run_check
+    from pipelines.config import preset_names
 
+    if arguments.live:
+        from records.logs import configure
+
+        configure(os.environ.get("OFFHOOK_LOG_LEVEL", "ERROR"))
     names = [arguments.preset] if arguments.preset else preset_names()
-    models = _known_models()
-    failed = False
-    for name in names:
-        config = resolve(Path(name) if name.endswith(".toml") else name)
-        lacking = missing(config, models.missing)
-        failed |= bool(lacking)
-        stages = " + ".join(stage.provider for stage in config.stages)
-        _say(f"{config.name:12} {'lacks something' if lacking else 'ready':16} {stages}")
-        for sentence in lacking:
-            _say(f"  - {sentence}")
-    return int(failed)
+    return run_check(names, _known_models(), live=arguments.live)
 
 
 def _models(arguments: argparse.Namespace) -> int:
@@ -280,6 +291,15 @@ def _call(arguments: argparse.Namespace) -> int:
     )
     asyncio.run(run_call(options, _known_models()))
     return 0
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from evals.simulate import read_behaviour, simulate
+
+    behaviour = read_behaviour(arguments.behaviour)
+    return asyncio.run(simulate(behaviour, port=arguments.port, command=arguments.command))
 
 
 def _bench(arguments: argparse.Namespace) -> int:

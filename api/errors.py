@@ -9,6 +9,7 @@ from loguru import logger
 from starlette.exceptions import HTTPException
 
 from errors import BadRequestError, ConfigError, NotFoundError, OffhookError
+from records.redact import redact
 
 
 def install(app: FastAPI) -> None:
@@ -20,8 +21,9 @@ def install(app: FastAPI) -> None:
 
 
 def answer(error: OffhookError) -> JSONResponse:
-    """The response that carries `error`."""
-    return JSONResponse({"error": error.as_dict()}, status_code=error.status, headers=error.headers)
+    """The response that carries `error`, without secrets."""
+    body = {name: redact(text) for name, text in error.as_dict().items()}
+    return JSONResponse({"error": body}, status_code=error.status, headers=error.headers)
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:

@@ -22,6 +22,7 @@ from pipelines import cascade
 from pipelines.transports import AUDIO_IN_HZ, AUDIO_OUT_HZ
 from processors.narrator import Narrator, Watched
 from processors.recorder import Recorder
+from processors.rtvi import DiscreetRtvi
 from processors.spoken import SpokenObserver
 from providers.base import Site
 from providers.kinds import ReadsAhead
@@ -215,6 +216,7 @@ class _Call:
             idle_timeout_secs=limits.idle_secs,
             cancel_on_idle_timeout=False,
             processor_unusable_policy=ProcessorUnusablePolicy.CONTINUE,
+            rtvi_processor=DiscreetRtvi(),
             rtvi_observer_params=RTVIObserverParams(),
         )
         self._worker = worker

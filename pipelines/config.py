@@ -18,6 +18,7 @@ import providers.tts
 from errors import ConfigError, NotFoundError
 from providers.base import PER_CALL, PerCall, StageConfig, choices, is_set
 from providers.kinds import LlmConfig, SttConfig, TtsConfig
+from providers.reach import answers
 
 if TYPE_CHECKING:
     _Stt = SttConfig
@@ -37,8 +38,9 @@ class TurnConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    commit: Literal["smart_turn", "silence"] = "smart_turn"
-    """`smart_turn`: a model listens to how the sentence ends; `silence`: a fixed pause."""
+    commit: Literal["smart_turn", "silence", "provider"] = "smart_turn"
+    """`smart_turn`: a model listens to how the sentence ends; `silence`: a fixed pause;
+    `provider`: the recogniser says so itself (Deepgram Flux)."""
     patience_ms: PerCall[int] = Field(default=1000, ge=300, le=10_000)
     """Silence after which the turn ends even though smart-turn expects more words."""
     silence_ms: PerCall[int] = Field(default=600, ge=200, le=5_000)
@@ -166,6 +168,8 @@ def missing(
 ) -> list[str]:
     """Say what this machine lacks for `config`, one sentence a thing; empty when it can run.
 
+    Blocks for up to a second for each server of the operator's own.
+
     Args:
         config: The pipeline in question.
         absent_weights: Given names of models, says a sentence for each that is not here.
@@ -179,9 +183,12 @@ def missing(
             if importlib.util.find_spec(name) is None:
                 lacks.append(
                     f"The package {name} is not installed ({stage.provider}); "
-                    f"it comes with offhook[{stage.extra}]."
+                    f"it comes with the extra `{stage.extra}`: pip install 'offhook[{stage.extra}]'."
                 )
         lacks += absent_weights(stage.weights())
+        url = stage.server()
+        if url and not answers(url):
+            lacks.append(f"No server answers at {url} ({stage.provider}).")
     return list(dict.fromkeys(lacks))
 
 

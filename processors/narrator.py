@@ -31,6 +31,7 @@ from records.events import (
     ReplyEnded,
     ReplyStarted,
 )
+from records.redact import redact
 
 Tell = Callable[[CallEvent], None]
 Clock = Callable[[], int]
@@ -73,8 +74,7 @@ class Narrator(BaseObserver):
         """Look at a frame on its way from one processor to the next."""
         self._spoken.see(data)
         if isinstance(data.frame, ErrorFrame) and data.frame.processor is data.source:
-            message = data.frame.error[:300]
-            self._tell(Failed(at_ms=self._clock(), code="pipeline", message=message))
+            self._fail(data.frame)
         look = self._sources.get(data.source)
         if look and data.direction is FrameDirection.DOWNSTREAM:
             look(data.frame)
@@ -82,6 +82,10 @@ class Narrator(BaseObserver):
     def contributions(self, breakdown: Any) -> None:
         """Take Pipecat's latency breakdown of the reply that begins."""
         self.log.breakdown([(part.key, part.duration_secs) for part in breakdown.contributions])
+
+    def _fail(self, frame: ErrorFrame) -> None:
+        code = frame.category.value if frame.category else "unknown"
+        self._tell(Failed(at_ms=self._clock(), code=code, message=redact(frame.error)[:300]))
 
     def _heard(self, frame: Frame) -> None:
         if isinstance(frame, TranscriptionFrame):

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
 
-from errors import MissingError
+from errors import ConfigError, MissingError
+from records.redact import hide
 
 T = TypeVar("T")
 
@@ -25,20 +27,61 @@ PER_CALL = _PerCallMarker()
 PerCall = Annotated[T, PER_CALL]
 
 
+VENDORS = "OFFHOOK_VENDORS"
+"""The variable that sends every call to a vendor to simulated ones on this machine instead."""
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def simulated_vendors() -> str | None:
+    """Base URL of the simulated vendors (`http://127.0.0.1:PORT`), if calls are to go there.
+
+    Raises:
+        ConfigError: The address is not of this machine.
+    """
+    url = os.environ.get(VENDORS, "")
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname not in _LOOPBACK:
+        raise ConfigError(
+            f"{VENDORS} is {url!r}; it must be http://127.0.0.1:PORT, as `offhook simulate` says.",
+            field=VENDORS,
+        )
+    return url.rstrip("/")
+
+
+def endpoint(vendor: str, base_url: str) -> str:
+    """Where calls to `vendor` go: `base_url`, or its simulated twin, with the same path.
+
+    Args:
+        vendor: Name of the vendor, the first part of the path on the simulated vendors' server.
+        base_url: The vendor's own, `https:` or `wss:`.
+    """
+    simulated = simulated_vendors()
+    if simulated is None:
+        return base_url
+    parts = urlsplit(base_url)
+    scheme = "ws" if parts.scheme in ("ws", "wss") else "http"
+    return f"{scheme}{simulated.removeprefix('http')}/{vendor}{parts.path}"
+
+
 def is_set(name: str) -> bool:
-    """Whether the environment variable `name` holds something."""
-    return bool(os.environ.get(name))
+    """Whether the environment variable `name` holds something; simulated vendors need no key."""
+    return bool(os.environ.get(name) or simulated_vendors())
 
 
 def secret(name: str) -> str:
-    """Return the environment variable `name`.
+    """Return the environment variable `name`; no real one is shown to simulated vendors.
+
+    From then on the value is hidden in whatever this process writes down or shows.
 
     Raises:
         MissingError: The variable is unset or empty; the message names it.
     """
-    value = os.environ.get(name, "")
+    value = "simulated" if simulated_vendors() else os.environ.get(name, "")
     if not value:
         raise MissingError(f"The environment variable {name} is not set. Set it and try again.")
+    hide(value)
     return value
 
 
@@ -95,6 +138,10 @@ class StageConfig(BaseModel, frozen=True, extra="forbid"):
     def sidecars(self, site: Site) -> tuple[Sidecar, ...]:
         """Processes that must run before `build()`."""
         return ()
+
+    def server(self) -> str | None:
+        """URL of a server of the operator's own that must answer; None for a vendor's cloud."""
+        return None
 
 
 def choices(package: ModuleType, base: type[StageConfig]) -> Any:

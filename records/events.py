@@ -121,6 +121,7 @@ class Failed(_Event):
 
     kind: Literal["failed"] = "failed"
     code: str
+    """`authentication`, `rate_limit`, `quota`, `connectivity`, `server`, ...: Pipecat's words."""
     message: str
 
 

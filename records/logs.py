@@ -7,6 +7,8 @@ import sys
 
 from loguru import logger
 
+from records.redact import redact
+
 _FORMAT = "{time:HH:mm:ss.SSS} {level: <7} {extra[call_id]} {name}: {message}"
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -16,6 +18,11 @@ class _ToLoguru(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         logger.opt(depth=6, exception=record.exc_info).log(record.levelname, record.getMessage())
+
+
+def _write(line: str) -> None:
+    sys.stderr.write(redact(line))
+    sys.stderr.flush()
 
 
 def configure(level: str) -> None:
@@ -28,7 +35,7 @@ def configure(level: str) -> None:
     logger.remove()
     logger.configure(extra={"call_id": "-"})
     logger.add(
-        sys.stderr,
+        _write,
         format=_FORMAT,
         level=level,
         filter={
@@ -38,6 +45,7 @@ def configure(level: str) -> None:
             "pipecat.transports.smallwebrtc": "DEBUG" if level in ("TRACE", "DEBUG") else "ERROR",
         },
         diagnose=False,
+        colorize=sys.stderr.isatty(),
     )
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.INFO, force=True)
     for noisy in (

@@ -15,7 +15,7 @@ compile() {
 }
 
 compile boot requirements/boot.in "$@"
-compile run pyproject.toml --extra local --constraint requirements/boot.txt "$@"
-compile dev pyproject.toml --extra local --extra dev --constraint requirements/run.txt "$@"
+compile run pyproject.toml --extra local --extra cloud --extra daily --constraint requirements/boot.txt "$@"
+compile dev pyproject.toml --all-extras --constraint requirements/run.txt "$@"
 compile node requirements/node.in "$@"
 compile lock requirements/lock.in "$@"

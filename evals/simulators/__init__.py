@@ -1,0 +1,1 @@
+"""Simulated vendors: their wire protocols on loopback, with latencies and faults on demand."""
