@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig, missing, resolve
 from providers.base import simulated_vendors
+from records.costs import TYPICAL_MINUTE, Price, cost_usd, read_prices
 from records.redact import redact
 
 if TYPE_CHECKING:
@@ -36,7 +37,22 @@ def run_check(presets: Sequence[str], models: ModelStore, *, live: bool) -> int:
 
 def _headline(config: PipelineConfig, *, ready: bool) -> str:
     stages = " + ".join(stage.provider for stage in config.stages)
-    return f"{config.name:15} {'ready' if ready else 'lacks something':16} {stages}"
+    state = "ready" if ready else "lacks something"
+    return f"{config.name:15} {state:16} {stages} ({_price(config)})"
+
+
+def _price(config: PipelineConfig) -> str:
+    """What a typical minute costs, as far as the price book knows."""
+    book = read_prices()
+    known: list[Price] = []
+    for stage, settings in zip(("stt", "llm", "tts"), config.stages, strict=True):
+        if not settings.needs_network:
+            continue
+        price = book.price(stage, settings.provider, str(getattr(settings, "model", "")))
+        if price is None:
+            return f"price of {settings.provider} not known"
+        known.append(price)
+    return f"about ${cost_usd(known, TYPICAL_MINUTE):.3f} a minute" if known else "free"
 
 
 def _answers(config: PipelineConfig, models: ModelStore) -> bool:

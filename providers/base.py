@@ -78,7 +78,9 @@ def secret(name: str) -> str:
     Raises:
         MissingError: The variable is unset or empty; the message names it.
     """
-    value = "simulated" if simulated_vendors() else os.environ.get(name, "")
+    if simulated_vendors():
+        return "simulated"
+    value = os.environ.get(name, "")
     if not value:
         raise MissingError(f"The environment variable {name} is not set. Set it and try again.")
     hide(value)

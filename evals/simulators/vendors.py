@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import pkgutil
 from collections import Counter
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ class Seen:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    body: str = ""
+    """Of a request in JSON."""
 
 
 @dataclass
@@ -74,6 +77,8 @@ class Desk:
 
     behaviour: Behaviour = field(default_factory=Behaviour)
     seen: list[Seen] = field(default_factory=list[Seen])
+    abandoned: Counter[str] = field(default_factory=Counter[str])
+    """How many answers of each service the other side did not hear to the end."""
     _counts: Counter[str] = field(default_factory=Counter[str])
 
     def __post_init__(self) -> None:
@@ -84,6 +89,7 @@ class Desk:
         self.behaviour = behaviour
         self.random = Random(behaviour.seed)
         self._counts.clear()
+        self.abandoned.clear()
         self.seen.clear()
 
     async def open(self, request: web.Request, service: str) -> Course:
@@ -93,6 +99,7 @@ class Desk:
             web.HTTPException: The fault is a status.
             CutError: The fault cut the connection.
         """
+        body = await request.text() if request.content_type == "application/json" else ""
         self.seen.append(
             Seen(
                 service,
@@ -100,6 +107,7 @@ class Desk:
                 request.path,
                 dict(request.query),
                 {name.lower(): value for name, value in request.headers.items()},
+                body,
             )
         )
         number = self._counts[service]
@@ -117,7 +125,7 @@ class Desk:
 
 async def _strike_at_once(request: web.Request, fault: Fault) -> None:
     if fault.kind == "status":
-        raise _refusal(fault)
+        raise _refusal(fault, request)
     if fault.kind == "refuse":
         _cut(request)
         raise CutError
@@ -125,14 +133,18 @@ async def _strike_at_once(request: web.Request, fault: Fault) -> None:
         await _for_ever(request)
 
 
-def _refusal(fault: Fault) -> web.HTTPException:
+def _refusal(fault: Fault, request: web.Request) -> web.HTTPException:
+    """The answer with that status; it quotes the key that was shown, as some vendors do."""
+
     class Refusal(web.HTTPException):
         status_code = fault.status
 
     headers = {"Content-Type": "application/json"}
     if fault.retry_after_secs is not None:
         headers["Retry-After"] = str(fault.retry_after_secs)
-    body = f'{{"error": {{"message": "simulated fault {fault.status}", "type": "simulated"}}}}'
+    shown = request.headers.get("Authorization", "").rpartition(" ")[2]
+    said = f"simulated fault {fault.status}" + (f"; your key is {shown}" if shown else "")
+    body = json.dumps({"error": {"message": said, "type": "simulated"}})
     return Refusal(text=body, headers=headers)
 
 

@@ -23,6 +23,7 @@ class LlamaCppLlm(LlmConfig, frozen=True):
 
     provider: Literal["llama_cpp"] = "llama_cpp"
     model: Literal["qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"] = "qwen2.5-coder-0.5b"
+    """Name of the weights in `models.toml`."""
     temperature: PerCall[float] = Field(default=0.7, ge=0, le=2)
     """How freely it talks; where it may call tools it takes the likeliest answer."""
     max_tokens: PerCall[int] = Field(default=80, ge=16, le=400)
