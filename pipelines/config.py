@@ -183,7 +183,7 @@ def missing(
             if importlib.util.find_spec(name) is None:
                 lacks.append(
                     f"The package {name} is not installed ({stage.provider}); "
-                    f"it comes with the extra `{stage.extra}`: pip install 'offhook[{stage.extra}]'."
+                    f"it comes with: pip install 'offhook[{stage.extra}]'."
                 )
         lacks += absent_weights(stage.weights())
         url = stage.server()
