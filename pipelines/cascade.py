@@ -18,6 +18,7 @@ from pipecat.processors.aggregators.llm_response_universal import (
 from pipecat.processors.aggregators.llm_text_processor import LLMTextProcessor
 
 from pipelines.turns import strategies
+from processors.eager import Eager
 from processors.first_clause import FirstClauseAggregator
 from processors.speakable import to_speech
 
@@ -88,6 +89,7 @@ def build(
         ),
     )
     user_aggregator, assistant_aggregator = aggregators.user(), aggregators.assistant()
+    _answer_again_what_was_lost(stages.turns, user_aggregator)
     pipeline = Pipeline(
         [
             transport.input(),
@@ -102,6 +104,15 @@ def build(
         ]
     )
     return Cascade(pipeline, stages, context, user_aggregator, assistant_aggregator)
+
+
+def _answer_again_what_was_lost(turns: UserTurnStrategies, aggregator: LLMUserAggregator) -> None:
+    async def ask_again(_: Eager) -> None:
+        await aggregator.push_context_frame()
+
+    for strategy in turns.stop or ():
+        if isinstance(strategy, Eager):
+            strategy.add_event_handler("on_answer_lost", ask_again)
 
 
 def new_context(messages: Sequence[Any], tools: Any | None) -> LLMContext:

@@ -176,7 +176,7 @@ def missing(
     """
     lacks: list[str] = []
     for stage in config.stages:
-        for name in stage.env:
+        for name in stage.variables():
             if not is_set(name):
                 lacks.append(f"The environment variable {name} is not set ({stage.provider}).")
         for name in stage.packages:

@@ -46,6 +46,8 @@ class Eagerness:
 
     finals: list[str] = field(default_factory=list[str])
     started_on: str | None = None
+    ended_on_it: bool = False
+    """Whether the turn is over and an early answer was let out for it."""
 
     def likely_end(self, text: str) -> str | None:
         """Words to start on: the turn's finals and `text`; None if an answer to them runs."""
@@ -70,29 +72,44 @@ class Eagerness:
         started, self.started_on = self.started_on, None
         if started is None:
             return Verdict.NONE
-        matches = _match.matches(started, " ".join(self.finals))
-        return Verdict.CONFIRMED if matches else Verdict.MISSED
+        self.ended_on_it = _match.matches(started, " ".join(self.finals))
+        return Verdict.CONFIRMED if self.ended_on_it else Verdict.MISSED
+
+    def refused(self) -> bool:
+        """The model took its answer back: it wants a tool, which no guess may call.
+
+        Returns:
+            Whether that crossed the end of the turn, which counts on the answer: ask again.
+        """
+        lost, self.ended_on_it, self.started_on = self.ended_on_it, False, None
+        return lost
 
     def clear(self) -> None:
         """A new turn."""
         self.finals.clear()
         self.started_on = None
+        self.ended_on_it = False
 
 
-class _Eager(BaseUserTurnStopStrategy):
-    """Adds early answers to a strategy that decides on its own when the turn ends."""
+class Eager(BaseUserTurnStopStrategy):
+    """Adds early answers to a strategy that decides on its own when the turn ends.
+
+    Event handlers:
+        on_answer_lost: The turn ended on an answer that the model had just taken back; nothing
+            answers it unless the context is sent to the model again.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._eagerness = Eagerness()
+        self._register_event_handler("on_answer_lost")
 
     async def process_frame(self, frame: Frame) -> ProcessFrameResult:
         """Start, keep or withdraw an answer, then let the strategy decide as ever."""
         if isinstance(frame, EagerTranscriptionFrame):
             await self._start_early(frame.text)
         elif isinstance(frame, EagerEndOfTurnCancelFrame):
-            # The frame itself reaches the model on its own way down the pipeline.
-            self._eagerness.withdraw()
+            await self._taken_back(frame)
         elif isinstance(frame, VADUserStartedSpeakingFrame):
             await self._withdraw()
         elif isinstance(frame, TranscriptionFrame):
@@ -128,7 +145,7 @@ class _Eager(BaseUserTurnStopStrategy):
     async def handle_user_turn_stopped(self) -> None:
         """Leave no answer held: a turn that something else ended would stay silent."""
         await self._withdraw()
-        self._eagerness.clear()
+        self._eagerness.finals.clear()
         await super().handle_user_turn_stopped()
 
     async def _start_early(self, text: str) -> None:
@@ -142,14 +159,22 @@ class _Eager(BaseUserTurnStopStrategy):
             speculation=UserTurnSpeculation(text=words)
         )
 
+    async def _taken_back(self, frame: EagerEndOfTurnCancelFrame) -> None:
+        # The recogniser pushes it down the pipeline, and it reaches the model on its own way. The
+        # model broadcasts it, and by the time it is here the turn may have ended.
+        if frame.broadcast_sibling_id is None:
+            self._eagerness.withdraw()
+        elif self._eagerness.refused():
+            await self._call_event_handler("on_answer_lost")
+
     async def _withdraw(self) -> None:
         if self._eagerness.withdraw():
             await self.trigger_user_turn_speculation_cancelled()
 
 
-class EagerSmartTurnStop(_Eager, TurnAnalyzerUserTurnStopStrategy):
+class EagerSmartTurnStop(Eager, TurnAnalyzerUserTurnStopStrategy):
     """Ends the turn when smart-turn and a final transcript agree."""
 
 
-class EagerSilenceStop(_Eager, SpeechTimeoutUserTurnStopStrategy):
+class EagerSilenceStop(Eager, SpeechTimeoutUserTurnStopStrategy):
     """Ends the turn after a fixed pause."""

@@ -123,7 +123,7 @@ class StageConfig(BaseModel, frozen=True, extra="forbid"):
     """Settings of one stage. Subclasses are frozen, refuse unknown keys, and hold no secret."""
 
     env: ClassVar[tuple[str, ...]] = ()
-    """Environment variables that must be set."""
+    """Environment variables that must be set, whatever the settings."""
     extra: ClassVar[str | None] = None
     """The extra of the distribution (`offhook[EXTRA]`) that brings the packages."""
     packages: ClassVar[tuple[str, ...]] = ()
@@ -132,6 +132,10 @@ class StageConfig(BaseModel, frozen=True, extra="forbid"):
     """Whether calls leave this machine."""
 
     provider: str
+
+    def variables(self) -> tuple[str, ...]:
+        """Environment variables that must be set, also those that a setting names."""
+        return self.env
 
     def weights(self) -> tuple[str, ...]:
         """Names of the models in `models.toml` that must be on this machine."""

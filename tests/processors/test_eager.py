@@ -92,3 +92,30 @@ def test_a_new_turn_has_no_words_to_start_on() -> None:
     eager.final("thank you")
     eager.clear()
     assert eager.likely_end("") is None
+
+
+def test_an_answer_taken_back_before_the_end_is_asked_for_by_the_end() -> None:
+    eager = Eagerness()
+    eager.likely_end("what is the price")
+    assert not eager.refused()
+    eager.final("what is the price")
+    assert eager.end() is Verdict.NONE
+
+
+def test_an_answer_taken_back_as_the_turn_ends_on_it_is_asked_for_again_once() -> None:
+    eager = Eagerness()
+    eager.likely_end("what is the price")
+    eager.final("what is the price")
+    assert eager.end() is Verdict.CONFIRMED
+    eager.finals.clear()
+    assert eager.refused()
+    assert not eager.refused()
+
+
+def test_a_new_turn_owes_no_answer() -> None:
+    eager = Eagerness()
+    eager.final("hello")
+    eager.likely_end("")
+    eager.end()
+    eager.clear()
+    assert not eager.refused()
