@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from hosts.house import House
+    from hosts.transports import TransportSettings
     from providers.models import ModelStore
 
 CLIENT = Path(__file__).parent / "client" / "dist"
@@ -37,7 +39,9 @@ class ServerSettings:
     slots: int | None = None
     api_keys: str = ""
     pipeline: str = "local"
-    """The pipeline of calls that name none."""
+    """The pipeline of calls that name none: a preset's name, or a TOML file."""
+    transports: TransportSettings | None = None
+    """How callers come in: STUN and TURN, Daily, LiveKit."""
 
     @property
     def address(self) -> str:
@@ -89,17 +93,12 @@ def create_app(settings: ServerSettings) -> FastAPI:
     import api.errors
     import api.health
     import api.page
+    import api.transports
     from api.auth import Keys
     from api.limits import BodyLimit, SameOrigin
-    from hosts.house import House
 
     keys = Keys(settings.api_keys)
-    house = House(
-        models=_known_models(settings.offline),
-        data_dir=settings.data_dir,
-        pipeline=settings.pipeline,
-        slots=settings.slots,
-    )
+    house = _house(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -112,10 +111,31 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(SameOrigin, loopback_only=settings.is_loopback and not keys)
     app.include_router(api.calls.router(house, keys))
+    app.include_router(api.calls.socket_router(house))
+    app.include_router(api.transports.router(house.transports))
     app.include_router(api.catalog.router(house))
     app.include_router(api.health.router(house.host))
-    api.page.mount(app, CLIENT)
+    daily = not house.transports.lacks("daily")
+    api.page.mount(app, CLIENT, daily=daily, livekit_url=house.transports.livekit_url())
     return app
+
+
+def _house(settings: ServerSettings) -> House:
+    """Everything behind the web."""
+    from hosts.house import House
+
+    return House(
+        models=_known_models(settings.offline),
+        data_dir=settings.data_dir,
+        pipeline=_preset(settings.pipeline),
+        slots=settings.slots,
+        transports=settings.transports,
+    )
+
+
+def _preset(name: str) -> str | Path:
+    """What the command line calls a pipeline: a preset's name, or a TOML file."""
+    return Path(name) if name.endswith(".toml") else name
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -159,7 +179,9 @@ def _serve_options(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--offline", action="store_true", help="for a machine without a network: fetch nothing"
     )
-    serve.add_argument("--pipeline", default="local", help="pipeline of calls that name none")
+    serve.add_argument(
+        "--pipeline", default="local", help="of calls that name none: a preset or a TOML file"
+    )
     serve.add_argument("--data", type=Path, default=Path("data"), help="folder of records (data)")
     serve.add_argument("--slots", type=int, help="slots of this machine (4 a core)")
     serve.set_defaults(run=_serve)
@@ -206,6 +228,8 @@ def _port(text: str) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from hosts.transports import TransportSettings
+
     settings = ServerSettings(
         host=arguments.host,
         port=arguments.port,
@@ -214,16 +238,27 @@ def _serve(arguments: argparse.Namespace) -> int:
         slots=arguments.slots,
         api_keys=os.environ.get("OFFHOOK_API_KEYS", ""),
         pipeline=arguments.pipeline,
+        transports=TransportSettings.read(os.environ),
     )
     settings.check()
     listener = _listen(settings)
     import uvicorn
 
+    from api.limits import MAX_MESSAGE_BYTES
     from records.logs import configure
 
     configure(os.environ.get("OFFHOOK_LOG_LEVEL", "INFO"))
     app = create_app(settings)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        # A caller who vanished is noticed within their sum.
+        ws_ping_interval=5.0,
+        ws_ping_timeout=5.0,
+    )
     server = uvicorn.Server(config)
     server.run(sockets=[listener])
     return 0 if server.started else 1
@@ -280,10 +315,9 @@ def _call(arguments: argparse.Namespace) -> int:
     from records.logs import configure
 
     configure(os.environ.get("OFFHOOK_LOG_LEVEL", "INFO"))
-    preset: str = arguments.preset
     options = CallOptions(
         bot=arguments.bot,
-        preset=Path(preset) if preset.endswith(".toml") else preset,
+        preset=_preset(arguments.preset),
         wavs=tuple(arguments.wav),
         out=arguments.out,
         data_dir=arguments.data,

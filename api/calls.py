@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Literal
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.requests import Request
 
 from api.auth import Keys
+from api.errors import answer as answer_error
 from bots.bot import DEFAULT_BOT
-from bots.plan import plan_call
-from errors import ConfigError
+from bots.plan import TransportName, plan_call
+from errors import ConfigError, OffhookError
+from hosts.daily import ROOM_NAME
 from hosts.house import House
+from hosts.webrtc import WebRtcLine
+from hosts.websocket import SocketLine
 
 
 class Choice(BaseModel):
@@ -35,16 +40,38 @@ class Bag(Choice):
 class StartRequest(Choice):
     """The body of `POST /start`, as Pipecat's clients send it."""
 
-    transport: Literal["webrtc"] = "webrtc"
+    transport: TransportName | None = None
     body: Bag = Bag()
     enable_default_ice_servers: bool = Field(default=False, alias="enableDefaultIceServers")
     create_daily_room: bool = Field(default=False, alias="createDailyRoom")
+    daily_room: str | None = Field(default=None, alias="dailyRoom", pattern=f"^{ROOM_NAME}$")
+
+
+class IceServer(BaseModel):
+    """A STUN or TURN server for the browser."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class IceConfig(BaseModel):
+    """All of them."""
+
+    iceServers: list[IceServer]
 
 
 class StartAnswer(BaseModel):
-    """Where the call waits for its offer."""
+    """The session, and what its transport's client needs to come in."""
 
-    sessionId: str
+    sessionId: str | None = None
+    """For a WebSocket it is in `wsUrl`: `/sessions/{id}/ws`."""
+    iceConfig: IceConfig | None = None
+    dailyRoom: str | None = None
+    dailyToken: str | None = None
+    url: str | None = None
+    token: str | None = None
+    wsUrl: str | None = None
 
 
 class Offer(BaseModel):
@@ -73,22 +100,26 @@ class IceCandidates(BaseModel):
     candidates: list[IceCandidate] = Field(max_length=64)
 
 
-def choose(request: StartRequest, default_pipeline: str) -> dict[str, Any]:
+def choose(request: StartRequest, house: House) -> dict[str, Any]:
     """The choice in `body` laid over the one at the top level.
 
     Raises:
-        ConfigError: The request asks for a transport that is not here.
+        ConfigError: A Daily room is wanted on another transport.
     """
-    if request.create_daily_room:
+    wants_daily = request.create_daily_room or request.daily_room is not None
+    transport = request.transport or ("daily" if wants_daily else "webrtc")
+    if request.create_daily_room and transport != "daily":
         raise ConfigError(
-            "createDailyRoom: this server has no Daily transport.", field="createDailyRoom"
+            f"createDailyRoom: the transport is {transport!r}, which has no Daily rooms.",
+            field="createDailyRoom",
         )
     inner = request.body
     return {
         "bot": inner.bot or request.bot or DEFAULT_BOT,
-        "pipeline": inner.pipeline or request.pipeline or default_pipeline,
+        "pipeline": house.pipeline(inner.pipeline or request.pipeline),
         "overrides": inner.overrides or request.overrides,
-        "transport": request.transport,
+        "transport": transport,
+        "room": request.daily_room,
     }
 
 
@@ -96,30 +127,68 @@ def router(house: House, keys: Keys) -> APIRouter:
     """The routes. Everything that can be wrong with a call is said by `/start`."""
     routes = APIRouter(tags=["calls"], dependencies=[Depends(_guard(keys))])
 
-    @routes.post("/start")
-    async def start(request: StartRequest) -> StartAnswer:
-        """Check the wishes, take the slots, open a session."""
-        plan = plan_call(**choose(request, house.default.name))
+    @routes.post("/start", response_model_exclude_none=True)
+    async def start(request: StartRequest, http: Request) -> StartAnswer:
+        """Check the wishes, take the slots, open the line."""
+        plan = plan_call(**choose(request, house))
         await house.ready(plan)
-        return StartAnswer(sessionId=house.host.admit(plan).id)
+        session = house.admit(plan)
+        invitation = dict(await house.host.invite(session))
+        if await http.is_disconnected():
+            # Nobody can come: nobody was told how.
+            await house.host.hang_up(session.id)
+        if plan.transport == "websocket":
+            # Alone, since Pipecat's own client refuses an answer with anything else in it.
+            url = _socket_url(http, session.id, str(invitation["token"]))
+            return StartAnswer(wsUrl=url)
+        return StartAnswer.model_validate({"sessionId": session.id, **invitation})
 
     @routes.post("/sessions/{session_id}/api/offer")
     async def offer(session_id: str, request: Offer) -> dict[str, str]:
         """Answer the browser's offer; the first one starts the call."""
-        answer = await house.host.offer(session_id, request.sdp, restart=bool(request.restart_pc))
-        return dict(answer)
+        line = house.host.line(session_id, WebRtcLine)
+        return dict(await line.offer(request.sdp, restart=bool(request.restart_pc)))
 
     @routes.patch("/sessions/{session_id}/api/offer")
     async def candidates(session_id: str, request: IceCandidates) -> dict[str, str]:
         """Take further ICE candidates."""
         from pipelines.transports import Candidate
 
-        await house.host.add_candidates(
-            session_id, [Candidate(**given.model_dump()) for given in request.candidates]
-        )
+        line = house.host.line(session_id, WebRtcLine)
+        await line.add([Candidate(**given.model_dump()) for given in request.candidates])
         return {"status": "success"}
 
+    @routes.delete("/sessions/{session_id}", status_code=204)
+    async def hang_up(session_id: str) -> None:
+        """End the call, however far it came; one that is over stays so."""
+        await house.host.hang_up(session_id)
+
     return routes
+
+
+def socket_router(house: House) -> APIRouter:
+    """The WebSocket that carries a call. A browser sends no key with it: the token is the key."""
+    routes = APIRouter(tags=["calls"])
+
+    @routes.websocket("/sessions/{session_id}/ws")
+    async def carry(socket: WebSocket, session_id: str, token: str = "") -> None:
+        try:
+            line = house.host.line(session_id, SocketLine)
+            line.admit(token)
+        except OffhookError as error:
+            await socket.send_denial_response(answer_error(error))
+            return
+        # A page that got this far is our own; Pipecat checks it again.
+        origin = socket.headers.get("origin")
+        await socket.accept()
+        await line.carry(socket, origins=(origin,) if origin else ())
+
+    return routes
+
+
+def _socket_url(request: Request, session_id: str, token: str) -> str:
+    scheme = "wss" if request.url.scheme == "https" else "ws"
+    return f"{scheme}://{request.url.netloc}/sessions/{session_id}/ws?token={quote(token)}"
 
 
 def _guard(keys: Keys) -> Callable[[Request], None]:

@@ -7,7 +7,6 @@ from pydantic import BaseModel
 
 from bots.bot import DEFAULT_BOT, bot_names, load_bot
 from hosts.house import House
-from pipelines.config import preset_names, resolve
 
 
 class BotEntry(BaseModel):
@@ -64,14 +63,13 @@ def router(house: House) -> APIRouter:
     def pipelines() -> PipelineList:
         """List the pipelines and what each lacks."""
         entries: list[PipelineEntry] = []
-        for name in preset_names():
-            config = resolve(name)
+        for config in house.pipelines():
             lacking = house.lacks(config)
             entries.append(
                 PipelineEntry(
-                    name=name,
+                    name=config.name,
                     summary=config.summary,
-                    default=name == house.default.name,
+                    default=config is house.default,
                     ready=not lacking,
                     missing=lacking,
                 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from api.errors import answer
 from errors import OffhookError
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_MESSAGE_BYTES = 64 * 1024
+"""Of a WebSocket message: two seconds of audio, where clients send a fraction of one."""
 
 
 class TooLargeError(OffhookError):
@@ -64,7 +67,7 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 class SameOrigin:
-    """Refuses requests that change something and come from another site's page.
+    """Refuses what another site's page would change or listen to.
 
     A server on loopback is reachable by every page that its user opens; the Origin header, which
     a page cannot forge, tells them apart. It also refuses a Host that is no name of this machine
@@ -77,19 +80,28 @@ class SameOrigin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through what has no Origin or our own."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        # A browser asks nobody before it opens a WebSocket to another site.
+        harmless = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         foreign_host = self._loopback_only and _name(host) not in _LOOPBACK
         origin = headers.get("origin", "")
         foreign_page = bool(origin) and origin.partition("://")[2] != host
-        if foreign_host or (foreign_page and scope["method"] not in ("GET", "HEAD")):
+        if foreign_host or (foreign_page and not harmless):
             error = ForbiddenOriginError("Open Offhook's own page; other sites may not use it.")
-            await answer(error)(scope, receive, send)
+            await _refuse(error, scope, receive=receive, send=send)
             return
         await self._app(scope, receive, send)
+
+
+async def _refuse(error: OffhookError, scope: Scope, *, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(answer(error))
+    else:
+        await answer(error)(scope, receive, send)
 
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})

@@ -56,6 +56,10 @@ class BotSettings(_Table):
     summary: str = Field(max_length=200)
     greeting: str = Field(max_length=400)
     """The first words, spoken as they stand."""
+    apology: str = Field(
+        default="Sorry, I did not get that. Could you say it again?", max_length=200
+    )
+    """Spoken when the model failed to answer."""
     language: str = Field(default="en", pattern=r"^[a-z]{2}$")
     record: bool = False
     """Whether the two-track audio of each call is kept."""

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from loguru import logger
 from pipecat.frames.frames import ErrorFrame, TTSSpeakFrame
+from pipecat.observers.base_observer import BaseObserver
 from pipecat.observers.user_bot_latency_observer import LatencyBreakdown, UserBotLatencyObserver
+from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
+from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
 from pipecat.transports.base_transport import BaseTransport
 from pipecat.workers.runner import WorkerRunner
@@ -49,6 +52,9 @@ GONE_SECS = 5.0
 ICE takes half a minute to notice a closed tab.
 """
 
+_LAST_WORDS_SECS = 0.1
+"""How long the page's last message may take to leave."""
+
 Listener = Callable[[CallEvent], None]
 
 
@@ -66,6 +72,8 @@ class Surroundings:
     """Told of each event as it happens."""
     alive: Callable[[], bool] = field(default=lambda: True)
     """Whether the caller's end still answers."""
+    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the caller says, by another way than the transport, that the call is over."""
 
 
 async def run(plan: CallPlan, transport: BaseTransport, around: Surroundings) -> EndReason:
@@ -103,8 +111,10 @@ class _Call:
         self._joined = asyncio.Event()
         self._over: asyncio.Future[EndReason] = self._loop.create_future()
         self._events: asyncio.Queue[CallEvent] = asyncio.Queue()
+        self._untold: list[CallEvent] = []
         self._worker: PipelineWorker | None = None
         self._narrator: Narrator | None = None
+        self._llm: FrameProcessor | None = None
         self._read_ahead: Callable[[str], Awaitable[None]] | None = None
 
     def clock(self) -> int:
@@ -141,11 +151,16 @@ class _Call:
         runner = WorkerRunner(handle_sigint=False)
         await runner.add_workers(built)
         async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(self._pump()), group.create_task(self._watch_caller())]
+            helpers = [
+                group.create_task(self._pump()),
+                group.create_task(self._watch_caller()),
+                group.create_task(self._watch_hang_up()),
+            ]
             running = group.create_task(runner.run())
             running.add_done_callback(lambda _: self.end("bot_hung_up"))
             try:
                 reason = await self._until_over()
+                await self._say_how_it_ended(reason)
             finally:
                 await self._stop(runner, running)
                 for helper in helpers:
@@ -192,6 +207,7 @@ class _Call:
             on_called=self._tool_called,
             unspoken=len(plan.bot.exchanges()),
         )
+        self._llm = stages.llm
         stages.llm.append_system_instruction(plan.bot.prompt)
         context = cascade.new_context(plan.bot.exchanges(), tools)
         if isinstance(stages.llm, ReadsAhead):
@@ -204,21 +220,7 @@ class _Call:
         )
         narrator = Narrator(self.tell, self.clock, watched=watched, spoken=spoken)
         latency = UserBotLatencyObserver()
-        worker = PipelineWorker(
-            built.pipeline,
-            params=PipelineParams(
-                audio_in_sample_rate=AUDIO_IN_HZ,
-                audio_out_sample_rate=AUDIO_OUT_HZ,
-                enable_metrics=True,
-                enable_usage_metrics=True,
-            ),
-            observers=[narrator, latency],
-            idle_timeout_secs=limits.idle_secs,
-            cancel_on_idle_timeout=False,
-            processor_unusable_policy=ProcessorUnusablePolicy.CONTINUE,
-            rtvi_processor=DiscreetRtvi(),
-            rtvi_observer_params=RTVIObserverParams(),
-        )
+        worker = _worker(built.pipeline, [narrator, latency], idle_secs=limits.idle_secs)
         self._worker = worker
         self._narrator = narrator
         self._listen(worker, latency, narrator)
@@ -245,8 +247,13 @@ class _Call:
 
         @worker.event_handler("on_pipeline_error")
         async def failed(_: PipelineWorker, frame: ErrorFrame) -> None:
-            if frame.processor is not None and not frame.processor.is_usable:
+            unusable = frame.processor is not None and not frame.processor.is_usable
+            line = (self._transport.input(), self._transport.output())
+            if unusable or (frame.processor in line and not self._joined.is_set()):
                 self.end("provider_failed")
+            elif frame.processor is self._llm:
+                # The turn has no answer: silence would be taken for a broken line.
+                await self._say(self._plan.bot.settings.apology)
 
         @latency.event_handler("on_latency_breakdown")
         async def measured(_: UserBotLatencyObserver, breakdown: LatencyBreakdown) -> None:
@@ -288,9 +295,23 @@ class _Call:
             self._keep(event)
             if isinstance(event, Heard) and self._read_ahead:
                 await self._read_ahead(event.text)
-            if self._worker and self._joined.is_set():
-                told = {"type": "offhook", "event": event.model_dump(mode="json")}
-                await self._worker.rtvi.send_server_message(told)
+            self._untold.append(event)
+            if self._joined.is_set():
+                await self._show()
+
+    async def _show(self) -> None:
+        """Tell the browser what it has not been told, also from before it came."""
+        while self._worker and self._untold:
+            told = {"type": "offhook", "event": self._untold.pop(0).model_dump(mode="json")}
+            await self._worker.rtvi.send_server_message(told)
+
+    async def _say_how_it_ended(self, reason: EndReason) -> None:
+        """Tell the browser, while there is a line: a call that just stops looks like a fault."""
+        if reason == "caller_hung_up" or not self._joined.is_set():
+            return
+        self._untold.append(CallEnded(at_ms=self.clock(), reason=reason))
+        await self._show()
+        await asyncio.sleep(_LAST_WORDS_SECS)
 
     def _keep(self, event: CallEvent) -> None:
         self._record.append(event)
@@ -305,3 +326,28 @@ class _Call:
             await asyncio.sleep(1.0)
             silent_secs = 0.0 if self._around.alive() else silent_secs + 1.0
         self.end("caller_hung_up")
+
+    async def _watch_hang_up(self) -> None:
+        await self._around.hung_up.wait()
+        self.end("caller_hung_up")
+
+
+def _worker(
+    pipeline: Pipeline, observers: list[BaseObserver], *, idle_secs: float
+) -> PipelineWorker:
+    """What runs the pipeline of one call."""
+    return PipelineWorker(
+        pipeline,
+        params=PipelineParams(
+            audio_in_sample_rate=AUDIO_IN_HZ,
+            audio_out_sample_rate=AUDIO_OUT_HZ,
+            enable_metrics=True,
+            enable_usage_metrics=True,
+        ),
+        observers=observers,
+        idle_timeout_secs=idle_secs,
+        cancel_on_idle_timeout=False,
+        processor_unusable_policy=ProcessorUnusablePolicy.CONTINUE,
+        rtvi_processor=DiscreetRtvi(),
+        rtvi_observer_params=RTVIObserverParams(),
+    )

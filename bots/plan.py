@@ -6,12 +6,17 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pydantic import JsonValue
 
 from bots.bot import DEFAULT_BOT, Bot, load_bot
+from errors import ConfigError
 from pipelines.config import DEFAULT_PRESET, PipelineConfig, resolve
 from records.record import CallFacts
+
+TransportName = Literal["webrtc", "websocket", "daily", "livekit"]
+"""How a caller from outside comes in."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,9 @@ class CallPlan:
 
     bot: Bot
     config: PipelineConfig
-    transport: str
+    transport: TransportName | Literal["headless"]
+    room: str | None = None
+    """Name of an existing Daily room to join; one is made otherwise."""
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def facts(self) -> CallFacts:
@@ -39,15 +46,20 @@ def plan_call(
     bot: str = DEFAULT_BOT,
     pipeline: str | Path = DEFAULT_PRESET,
     overrides: Mapping[str, JsonValue] | None = None,
-    transport: str = "webrtc",
+    transport: TransportName | Literal["headless"] = "webrtc",
+    room: str | None = None,
 ) -> CallPlan:
     """Check everything that can be wrong about a call before anything is answered.
 
     Raises:
         NotFoundError: There is no such bot or pipeline.
-        ConfigError: The pipeline, the bot's wishes or the overrides cannot be used.
+        ConfigError: The pipeline, the bot's wishes, the overrides or the room cannot be used.
     """
+    if room is not None and transport != "daily":
+        raise ConfigError(
+            f"dailyRoom: the transport {transport!r} has no such rooms.", field="dailyRoom"
+        )
     speaker = load_bot(bot)
     turn = speaker.settings.turn
     config = resolve(pipeline, defaults={"turn": turn} if turn else None, overrides=overrides)
-    return CallPlan(bot=speaker, config=config, transport=transport)
+    return CallPlan(bot=speaker, config=config, transport=transport, room=room)

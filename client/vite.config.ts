@@ -1,22 +1,38 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 const server = "http://127.0.0.1:7860";
+const absent = new URL("./src/call/absent.ts", import.meta.url).pathname;
+
+/**
+ * The transports' default microphone code fetches a script from Daily's servers. Ours is in
+ * src/call/mic.ts, so that code is left out; only the Daily line itself has Daily's library.
+ */
+const microphoneIsOurs: Plugin = {
+  name: "microphone-is-ours",
+  enforce: "pre",
+  resolveId(source, importer = "") {
+    const isOthers = /(small-webrtc|websocket)-transport/.test(importer);
+    return source === "@daily-co/daily-js" && isOthers ? absent : null;
+  },
+};
 
 export default defineConfig({
   base: "./",
-  plugins: [react()],
-  resolve: {
-    alias: {
-      // The transport's default microphone code fetches a script from Daily's servers. Ours is in
-      // src/call/mic.ts, so that code is left out of the page altogether.
-      "@daily-co/daily-js": new URL("./src/call/absent.ts", import.meta.url).pathname,
-    },
+  plugins: [react(), microphoneIsOurs],
+  optimizeDeps: { rolldownOptions: { plugins: [microphoneIsOurs] } },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 600,
   },
-  build: { target: "es2022", assetsInlineLimit: 0, reportCompressedSize: false },
   server: {
     proxy: Object.fromEntries(
-      ["/bots", "/pipelines", "/start", "/sessions", "/healthz"].map((path) => [path, server]),
+      ["/bots", "/pipelines", "/transports", "/start", "/sessions", "/healthz"].map((path) => [
+        path,
+        { target: server, ws: true },
+      ]),
     ),
   },
 });

@@ -7,7 +7,6 @@ import importlib
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from loguru import logger
 
@@ -15,36 +14,43 @@ from bots.bot import bot_names, load_bot
 from bots.plan import CallPlan
 from errors import MissingError, OffhookError
 from hosts.admission import Admission, default_slots
-from hosts.host import Host
+from hosts.host import Host, Session
 from hosts.sidecars import Sidecars
 from hosts.site import LocalSite
-from pipelines.config import PipelineConfig, missing, resolve
+from hosts.transports import Transports, TransportSettings
+from pipelines.config import PipelineConfig, missing, preset_names, resolve
 from providers.kinds import Opening
 from providers.models import ModelStore
 from records.record import FolderStore
-
-if TYPE_CHECKING:
-    from pipelines.transports import WebRtcPeer
 
 
 class House:
     """An async context manager: inside it calls are taken."""
 
     def __init__(
-        self, *, models: ModelStore, data_dir: Path, pipeline: str, slots: int | None = None
+        self,
+        *,
+        models: ModelStore,
+        data_dir: Path,
+        pipeline: str | Path,
+        slots: int | None = None,
+        transports: TransportSettings | None = None,
     ) -> None:
         self.default = resolve(pipeline)
+        self._default_source = pipeline
         self._models = models
         self._data_dir = data_dir
         self._records = FolderStore(data_dir / "calls")
         self._sidecars = Sidecars()
         self._site = LocalSite(models, self._sidecars)
         self._stack = AsyncExitStack()
+        self.transports = Transports(transports)
         self.host = Host(self._run, admission=Admission(slots or default_slots()))
 
     async def __aenter__(self) -> House:
         await asyncio.to_thread(self._records.close_orphans)
         await self._stack.enter_async_context(self._sidecars)
+        await self._stack.enter_async_context(self.transports)
         await self._stack.enter_async_context(self.host)
         await self._warm_default()
         return self
@@ -57,6 +63,15 @@ class House:
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
 
+    def pipeline(self, name: str | None) -> str | Path:
+        """What to resolve for a caller who wishes that pipeline, or none in particular."""
+        return name if name and name != self.default.name else self._default_source
+
+    def pipelines(self) -> list[PipelineConfig]:
+        """Every pipeline that can be wished for, the default first."""
+        others = [name for name in preset_names() if name != self.default.name]
+        return [self.default, *(resolve(name) for name in others)]
+
     def lacks(self, config: PipelineConfig) -> list[str]:
         """What this machine lacks for `config`, a sentence each."""
         return missing(config, self._models.missing)
@@ -67,15 +82,27 @@ class House:
         Raises:
             MissingError: Something is absent; the message names all of it.
         """
-        lacking = self.lacks(plan.config)
+        absent = self.transports.lacks(plan.transport)
+        if absent:
+            raise MissingError(" ".join(absent), field="transport")
+        # It may try whether a server answers, which blocks.
+        lacking = await asyncio.to_thread(self.lacks, plan.config)
         if lacking:
             raise MissingError(" ".join(lacking))
         await self._site.prepare(plan.config)
 
+    def admit(self, plan: CallPlan) -> Session:
+        """Take the plan's slots and begin to open its line.
+
+        Raises:
+            FullError: No slots are free, or the server is stopping.
+        """
+        return self.host.admit(plan, self.transports.line(plan))
+
     async def _warm_default(self) -> None:
         """Make the first call as quick as the second, if the default pipeline can run here."""
         config = self.default
-        lacking = self.lacks(config)
+        lacking = await asyncio.to_thread(self.lacks, config)
         if lacking:
             logger.warning("the pipeline {} is not ready: {}", config.name, " ".join(lacking))
             return
@@ -94,16 +121,18 @@ class House:
     def _state_dir(self, bot: str) -> Path:
         return self._data_dir / "bots" / bot
 
-    async def _run(self, plan: CallPlan, peer: WebRtcPeer) -> None:
+    async def _run(self, session: Session) -> None:
         from bots.call import Surroundings, run
 
+        plan, line = session.plan, session.line
         around = Surroundings(
             site=self._site,
             records=self._records,
             state_dir=self._state_dir(plan.bot.name),
-            alive=peer.alive,
+            alive=line.alive,
+            hung_up=session.hung_up,
         )
-        await run(plan, peer.transport(), around)
+        await run(plan, line.transport(), around)
 
 
 def _import_pipeline(config: PipelineConfig) -> None:

@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 import providers.llm
@@ -62,6 +69,15 @@ class PipelineConfig(BaseModel):
     stt: _Stt
     llm: _Llm
     tts: _Tts
+
+    @model_validator(mode="after")
+    def _someone_ends_turns(self) -> PipelineConfig:
+        if self.turn.commit == "provider" and not self.stt.ends_turns:
+            raise ValueError(
+                f"turn.commit is 'provider', and {self.stt.provider} does not say when a turn is "
+                "over; use 'smart_turn' or 'silence'"
+            )
+        return self
 
     @property
     def stages(self) -> tuple[StageConfig, StageConfig, StageConfig]:
@@ -258,6 +274,8 @@ def _config_error(details: ErrorDetails, table: Mapping[str, Any]) -> ConfigErro
         )
     if kind == "missing":
         return ConfigError(f"{field} is missing.", field=field)
+    if kind == "value_error" and not field:
+        return ConfigError(details["msg"].removeprefix("Value error, ") + ".", field="turn.commit")
     message = details["msg"][:1].lower() + details["msg"][1:]
     return ConfigError(f"{field}: {message}; it is {details['input']!r}.", field=field)
 

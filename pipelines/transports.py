@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import aioice.ice
 from aiortc.sdp import candidate_from_sdp
-from pipecat.transports.base_transport import TransportParams
+from pipecat.transports.base_transport import BaseTransport, TransportParams
 from pipecat.transports.smallwebrtc.connection import IceServer, SmallWebRTCConnection
 from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
 
@@ -18,14 +18,66 @@ AUDIO_IN_HZ = 16_000
 AUDIO_OUT_HZ = 24_000
 
 
+_AUDIO: dict[str, Any] = {
+    "audio_in_enabled": True,
+    "audio_out_enabled": True,
+    "audio_out_10ms_chunks": 2,
+    "audio_out_end_silence_secs": 0,
+}
+_LIVEKIT_QUEUE_MS = 200
+"""What is queued for LiveKit counts as spoken; an interruption clears it."""
+
+
 def audio_params() -> TransportParams:
     """Mono speech both ways, written 20 ms at a time so that an interruption cuts soon."""
-    return TransportParams(
-        audio_in_enabled=True,
-        audio_out_enabled=True,
-        audio_out_10ms_chunks=2,
-        audio_out_end_silence_secs=0,
-    )
+    return TransportParams(**_AUDIO)
+
+
+def socket_transport(socket: Any, origins: Sequence[str]) -> BaseTransport:
+    """Audio and messages as protobuf over a WebSocket.
+
+    Args:
+        socket: An accepted Starlette WebSocket.
+        origins: Pages that it may come from; any if there are none.
+    """
+    from pipelines.websocket import SocketTransport
+
+    return SocketTransport(socket, _AUDIO, origins=origins, rate_hz=AUDIO_IN_HZ)
+
+
+def daily_transport(room_url: str, token: str, *, bot_name: str) -> BaseTransport:
+    """A Daily room, joined without a camera."""
+    from pipecat.transports.daily.transport import DailyParams, DailyTransport
+
+    params = DailyParams(**_AUDIO, camera_out_enabled=False)
+    return DailyTransport(room_url, token, bot_name, params)
+
+
+def livekit_transport(url: str, token: str, *, room: str) -> BaseTransport:
+    """A LiveKit room."""
+    from pipecat.transports.livekit.transport import LiveKitParams, LiveKitTransport
+
+    params = LiveKitParams(**_AUDIO, audio_out_queue_size_ms=_LIVEKIT_QUEUE_MS)
+    return LiveKitTransport(url, token, room, params)
+
+
+class Server(Protocol):
+    """A STUN or TURN server."""
+
+    @property
+    def urls(self) -> Sequence[str]:
+        """Its addresses."""
+        ...
+
+    @property
+    def username(self) -> str | None:
+        """Who asks a TURN server to relay."""
+        ...
+
+    @property
+    def credential(self) -> str | None:
+        """Their password."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,11 +92,13 @@ class Candidate:
 class WebRtcPeer:
     """One browser's peer connection: SDP in, SDP out, and the transport over it."""
 
-    def __init__(self, ice_servers: Sequence[IceServer] = ()) -> None:
+    def __init__(self, servers: Sequence[Server] = ()) -> None:
         _offer_loopback()
-        self.connection = SmallWebRTCConnection(
-            ice_servers=list(ice_servers), connection_timeout_secs=20
-        )
+        ice_servers = [
+            IceServer(urls=list(s.urls), username=s.username, credential=s.credential)
+            for s in servers
+        ]
+        self.connection = SmallWebRTCConnection(ice_servers=ice_servers, connection_timeout_secs=20)
 
     def transport(self) -> SmallWebRTCTransport:
         """The Pipecat transport of this connection."""

@@ -14,8 +14,15 @@ if TYPE_CHECKING:
 def strategies(turn: TurnConfig) -> UserTurnStrategies:
     """The strategies of one call. Loads the smart-turn model: not for the event loop."""
     from pipecat.turns.user_start import VADUserTurnStartStrategy
-    from pipecat.turns.user_turn_strategies import UserTurnStrategies
+    from pipecat.turns.user_turn_strategies import (
+        EagerUserTurnStrategies,
+        ExternalUserTurnStrategies,
+        UserTurnStrategies,
+    )
 
+    if turn.commit == "provider":
+        # The recogniser proposes where a turn begins (and interrupts the bot) and where it ends.
+        return EagerUserTurnStrategies() if turn.speculate else ExternalUserTurnStrategies()
     return UserTurnStrategies(start=[VADUserTurnStartStrategy()], stop=[_stop(turn)])
 
 

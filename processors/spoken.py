@@ -34,6 +34,8 @@ class _Sentence:
     audio_ms: float = 0.0
     complete: bool = False
     """Whether all its audio is known."""
+    early: bool = False
+    """Whether the voice told it before its audio: then nothing tells where the next begins."""
     marks: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     """Pairs of time (ns) and letters heard by then, where the voice tells."""
 
@@ -55,7 +57,12 @@ class SpokenText:
 
     def sentence(self, sentence_id: int, text: str) -> None:
         """A sentence will be spoken, after those before it."""
-        if text.strip() and all(sentence.id != sentence_id for sentence in self._sentences):
+        if not text.strip() or any(sentence.id == sentence_id for sentence in self._sentences):
+            return
+        last = self._sentences[-1] if self._sentences else None
+        if last and last.early and not last.complete:
+            last.text = f"{last.text} {text}"
+        else:
             self._sentences.append(_Sentence(sentence_id, text))
 
     def generated(self, ms: float) -> None:
@@ -66,11 +73,18 @@ class SpokenText:
                 return
 
     def complete(self, sentence_id: int | None) -> None:
-        """The voice made all the audio of a sentence, or with None of all sentences."""
+        """The voice made all the audio of a sentence, or with None of all sentences.
+
+        A sentence that has none yet is not complete: it was only told before it is spoken.
+        """
         for sentence in self._sentences:
-            if sentence_id in (None, sentence.id) and not sentence.complete:
-                sentence.complete = True
-                self._learn(sentence)
+            if sentence.complete or sentence_id not in (None, sentence.id):
+                continue
+            if sentence_id is not None and not sentence.audio_ms:
+                sentence.early = True
+                continue
+            sentence.complete = True
+            self._learn(sentence)
 
     def word(self, sentence_id: int, heard: str, at_ns: int) -> None:
         """At `at_ns`, so much of a sentence's text has been said, by the voice's own account."""
@@ -160,13 +174,14 @@ class SpokenObserver(BaseObserver):
     """
 
     def __init__(self, voice: FrameProcessor, output: FrameProcessor) -> None:
-        super().__init__(observe_every_push=False)
+        # The voice passes on sentences that another processor has made.
+        super().__init__()
         self._voice = voice
         self._output = output
         self._text = SpokenText(lambda word: len(speakable(word)))
 
     async def on_push_frame(self, data: FramePushed) -> None:
-        """Look at a frame where it is first pushed."""
+        """Look at a frame."""
         self.see(data)
 
     def see(self, data: FramePushed) -> None:

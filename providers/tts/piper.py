@@ -31,11 +31,11 @@ class PiperTts(TtsConfig, frozen=True):
 
     def sidecars(self, site: Site) -> tuple[Sidecar, ...]:
         """The process that holds the voice."""
-        folder = site.weights(self.voice)
-        return (Sidecar(self.voice, "providers.tts.piper_server", ("--voice", str(folder))),)
+        folder = str(site.weights(self.voice))
+        return (Sidecar(self.voice, "providers.tts.voice_server", ("piper", folder)),)
 
     def build(self, site: Site) -> TTSService:
         """Make the Pipecat service."""
-        from providers.tts._piper_service import PiperTtsService
+        from providers.tts._voice_service import VoiceTtsService
 
-        return PiperTtsService(base_url=site.url(self.voice), voice=self.voice, speed=self.speed)
+        return VoiceTtsService("Piper", base_url=site.url(self.voice), speed=self.speed)

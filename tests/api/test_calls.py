@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -24,6 +25,8 @@ CLIP = "sense_and_sensibility_01_austen_64kb-0880.wav"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    for name in ("DAILY_API_KEY", "LIVEKIT_URL", "OFFHOOK_VENDORS"):
+        assert name not in os.environ
     folder = tmp_path_factory.mktemp("serve")
     with serving(folder, "--pipeline", "simulated", "--slots", "1") as server:
         yield server
@@ -53,7 +56,13 @@ BAD: list[tuple[dict[str, Any], int, str, str]] = [
     ({"overrides": {"turn": {"silense_ms": 900}}}, 422, "turn.silense_ms", "turn.silence_ms"),
     ({"overrides": {"stt": {"provider": "moonshine"}}}, 422, "stt.provider", "cannot"),
     ({"bott": "receptionist"}, 422, "bott", "not permitted"),
-    ({"createDailyRoom": True}, 422, "createDailyRoom", "Daily"),
+    ({"createDailyRoom": True}, 424, "transport", "DAILY_API_KEY"),
+    ({"transport": "daily"}, 424, "transport", "DAILY_API_KEY"),
+    ({"transport": "livekit"}, 424, "transport", "LIVEKIT_URL"),
+    ({"transport": "webrtc", "createDailyRoom": True}, 422, "createDailyRoom", "webrtc"),
+    ({"transport": "webrtc", "dailyRoom": "standup"}, 422, "dailyRoom", "webrtc"),
+    ({"dailyRoom": "https://elsewhere.example/r"}, 422, "dailyRoom", "pattern"),
+    ({"dailyRoom": "../rooms"}, 422, "dailyRoom", "pattern"),
     ({"pipeline": "../../etc/passwd"}, 404, "pipeline", "There is no pipeline"),
 ]
 
@@ -111,6 +120,23 @@ def test_a_malformed_offer_is_told_and_the_session_goes_on(served: Served, sdp: 
         assert answer.status_code == 400, answer.text
         assert "SDP" in error_of(answer)["message"]
         asyncio.run(_talk(http, session))
+
+
+def test_hanging_up_frees_the_line_before_anybody_came(served: Served) -> None:
+    with served.client() as http:
+        session = http.post("/start", json={}).json()["sessionId"]
+        assert http.get("/healthz").json()["slots_taken"] > 0
+        for _ in range(2):
+            assert http.delete(f"/sessions/{session}").status_code == 204
+        assert http.get("/healthz").json()["slots_taken"] == 0
+        answer = http.post(f"/sessions/{session}/api/offer", json={"sdp": "v=0", "type": "offer"})
+        assert answer.status_code == 404
+        assert http.delete("/sessions/none").status_code == 204
+
+
+def test_another_sites_page_may_not_hang_up(served: Served) -> None:
+    with served.client(Origin="https://elsewhere.example") as http:
+        assert http.delete("/sessions/none").status_code == 403
 
 
 def test_a_call_over_webrtc_is_heard_answered_and_recorded(served: Served) -> None:

@@ -179,3 +179,11 @@ def test_checking_a_configuration_loads_no_pipecat() -> None:
         "sys.exit(any(m.split('.')[0] in {'pipecat','numpy','openai','av'} for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_turn_is_ended_by_somebody() -> None:
+    table = load_preset("local") | {"turn": {"commit": "provider"}}
+    with pytest.raises(ConfigError, match="moonshine does not say when a turn is over") as error:
+        parse(table)
+    assert error.value.field == "turn.commit"
+    assert resolve("flux").stt.ends_turns

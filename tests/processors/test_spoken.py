@@ -133,6 +133,39 @@ def test_a_voice_that_times_its_words_is_believed() -> None:
     assert spoken.take() == ("one two", "three")
 
 
+@given(_sentences, st.integers(0, 5), st.floats(1, 30_000))
+def test_a_voice_that_tells_its_text_first_loses_no_word(
+    sentences: Sentences, ahead: int, played_ms: float
+) -> None:
+    spoken = SpokenText()
+    for number, (text, ms) in enumerate(sentences):
+        spoken.sentence(number, text)
+        spoken.complete(number)
+        if number >= ahead:
+            spoken.generated(ms)
+    spoken.generated(sum(ms for _, ms in sentences[:ahead]))
+    spoken.complete(None)
+    spoken.played(played_ms, 1)
+    spoken.interrupted()
+    heard, cut = spoken.take()
+
+    words = [word for text, _ in sentences for word in text.split()]
+    assert (heard.split() + cut.split()) == words
+
+
+def test_a_voice_that_tells_its_text_first_is_cut_where_it_was() -> None:
+    spoken = SpokenText()
+    for number, text in enumerate(("one two", "ten six", "odd end")):
+        spoken.sentence(number, text)
+        spoken.complete(number)
+    spoken.generated(2400)
+    spoken.complete(None)
+    spoken.played(1200, 1)
+    spoken.interrupted()
+
+    assert spoken.take() == ("one two ten", "six odd end")
+
+
 class _Frames:
     """Pushes frames past an observer, as a pipeline does."""
 
@@ -166,6 +199,19 @@ def test_follows_a_voice_without_word_times() -> None:
     frames.push(frames.other, InterruptionFrame())
 
     assert frames.observer.take() == ("It costs $80", "in all. Shall I book it?")
+
+
+def test_follows_a_voice_that_tells_its_text_first() -> None:
+    frames = _Frames()
+    for text in ("One two.", "Six ten."):
+        sentence = frames.sentence(text)
+        frames.push(frames.voice, TTSTextFrame(text, TextType.SENTENCE, segment_id=sentence.id))
+    frames.generate(frames.voice, 2.0)
+    frames.push(frames.voice, TTSStoppedFrame())
+    frames.generate(frames.output, 0.5)
+    frames.push(frames.other, InterruptionFrame())
+
+    assert frames.observer.take() == ("One", "two. Six ten.")
 
 
 def test_follows_a_voice_with_word_times() -> None:

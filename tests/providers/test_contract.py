@@ -33,7 +33,7 @@ KINDS = {
     "llm": (providers.llm, LlmConfig),
     "tts": (providers.tts, TtsConfig),
 }
-NEVER_PER_CALL = r"url|key|path|host|port"
+NEVER_PER_CALL = r"url|key(?!terms)|path|host|port"
 QUICK = ("pipecat", "openai", "deepgram", "anthropic", "google.genai", "onnxruntime", "numpy")
 
 
@@ -76,8 +76,13 @@ def test_it_is_frozen_and_refuses_what_it_does_not_know(
 
 @each_provider
 def test_it_has_a_row_in_the_docs(kind: str, config: type[StageConfig]) -> None:
-    table = (ROOT / "docs" / "configure.md").read_text("utf-8")
-    assert f"| {kind} | `{_name(config)}` |" in table
+    tables = (ROOT / "docs" / "providers.md").read_text("utf-8")
+    row = f"| {kind} | `{_name(config)}` |"
+    assert row in tables
+    if _name(config) != "simulated":
+        tested = tables.rpartition(row)[2].splitlines()[0]
+        [file] = re.findall(r"`(tests/[\w/]+\.py)`", tested)
+        assert (ROOT / file).is_file()
 
 
 @each_provider

@@ -7,6 +7,7 @@ from errors import ConfigError
 from providers.manifest import (
     HubSource,
     InstalledSource,
+    NpmSource,
     PackageSource,
     PartsSource,
     Source,
@@ -18,6 +19,7 @@ from tests.support.weights import file_table, manifest
 
 pytestmark = pytest.mark.unit
 
+SPEAKERS = ("af_heart", "af_bella", "am_michael", "am_fenrir", "bf_emma", "bm_george")
 HUB = {"hub": "owner/repo", "path": "a.bin", "revision": "abc"}
 
 
@@ -28,6 +30,9 @@ def test_the_shipped_list_holds_what_the_local_pipeline_names() -> None:
         "qwen2.5-coder-0.5b": ["model.gguf"],
         "qwen2.5-coder-1.5b": ["model.gguf"],
         "piper-en_US-joe-medium": ["voice.onnx", "voice.onnx.json"],
+        "kokoro-82m": ["model.onnx", *(f"{name}.bin" for name in SPEAKERS)],
+        "whisper-cpp-tiny-en": ["model.bin"],
+        "whisper-cpp-base-en": ["model.bin"],
     }
 
 
@@ -55,6 +60,7 @@ def test_a_wild_name_is_answered_with_all_names() -> None:
     [
         (InstalledSource(installed="a==1", path="x"), "installed package a==1"),
         (HubSource(hub="o/r", path="x", revision="1"), "hub o/r"),
+        (NpmSource(npm="@o/a@1", path="x"), "npm package @o/a@1"),
         (UrlSource(url="https://example.com/x"), "https://example.com/x"),
         (PackageSource(package="a==1", path="x"), "package a==1"),
         (

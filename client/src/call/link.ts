@@ -1,6 +1,7 @@
 /** Watches the connection of a call. */
 
 import { isUp } from "../server/request";
+import type { Pulse } from "./lines/line";
 
 const EVERY_MS = 1_000;
 /** Looks without a new packet after which something is wrong: the bot's silence is sent too. */
@@ -14,20 +15,15 @@ export interface LinkListener {
   onServerGone(): void;
 }
 
-/** Look every second at the connection that `peer` gives; returns how to stop. */
-export function watchLink(
-  peer: () => RTCPeerConnection | undefined,
-  listener: LinkListener,
-): () => void {
-  let packets = 0;
+/** Look every second at the pulse of a line; returns how to stop. */
+export function watchLink(pulse: () => Promise<Pulse>, listener: LinkListener): () => void {
+  let before = 0;
   let still = 0;
   let shaky = false;
   const look = async () => {
-    const state = peer()?.iceConnectionState;
-    const now = await packetsReceived(peer());
-    still = now > 0 && now === packets ? still + 1 : 0;
-    packets = now;
-    const down = state === "disconnected" || state === "failed";
+    const { down, packets = 0 } = await pulse();
+    still = packets > 0 && packets === before ? still + 1 : 0;
+    before = packets;
     if ((down || still >= SHAKY_LOOKS) !== shaky) {
       shaky = !shaky;
       listener.onShaky(shaky);
@@ -38,10 +34,11 @@ export function watchLink(
   return () => clearInterval(timer);
 }
 
-async function packetsReceived(peer: RTCPeerConnection | undefined): Promise<number> {
+/** Packets of sound that came in, by a browser's statistics. */
+export function audioPackets(report: RTCStatsReport | undefined): number {
   let packets = 0;
-  for (const report of (await peer?.getStats())?.values() ?? []) {
-    if (report.type === "inbound-rtp" && report.kind === "audio") packets += report.packetsReceived;
+  for (const entry of report?.values() ?? []) {
+    if (entry.type === "inbound-rtp" && entry.kind === "audio") packets += entry.packetsReceived;
   }
   return packets;
 }

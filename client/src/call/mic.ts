@@ -1,13 +1,9 @@
 /**
- * The microphone, as the transport wants it. The transport's own code for this runs on a script
- * from Daily's servers; this one needs nothing but the browser.
+ * The microphone, the same for every line, as a transport wants it. The transports' own code for
+ * this runs on a script from Daily's servers; this one needs nothing but the browser.
  */
 
-import {
-  DeviceError,
-  type DeviceErrorType,
-  type PipecatClientOptions,
-} from "@pipecat-ai/client-js";
+import { DeviceError, type DeviceErrorType, type RTVIEventCallbacks } from "@pipecat-ai/client-js";
 
 const CONSTRAINTS = {
   echoCancellation: true,
@@ -26,7 +22,6 @@ const TYPES: Record<string, DeviceErrorType> = {
   AbortError: "in-use",
 };
 
-type Callbacks = NonNullable<PipecatClientOptions["callbacks"]>;
 type Device = MediaDeviceInfo | Record<string, never>;
 
 export class Mic {
@@ -37,7 +32,7 @@ export class Mic {
   readonly selectedSpeaker: Device = {};
   /** Called with each track that takes over from another one. */
   onReplaced: (track: MediaStreamTrack) => void = () => undefined;
-  private callbacks: Callbacks = {};
+  private callbacks: RTVIEventCallbacks = {};
   private track: MediaStreamTrack | undefined;
   private devices: MediaDeviceInfo[] = [];
   private wanted = "";
@@ -47,9 +42,13 @@ export class Mic {
     navigator.mediaDevices?.addEventListener("devicechange", () => void this.list());
   }
 
-  setClientOptions(options: PipecatClientOptions): void {
-    this.callbacks = options.callbacks ?? {};
+  /** Whom to tell of tracks and devices. */
+  tell(callbacks: RTVIEventCallbacks): void {
+    this.callbacks = callbacks;
   }
+
+  /** A line's transport calls this; whom to tell is the page's business. */
+  setClientOptions(): void {}
 
   /** Ask for the microphone and open it, unless it is open. */
   async initialize(): Promise<void> {
@@ -91,6 +90,7 @@ export class Mic {
   }
 
   enableMic(enable: boolean): void {
+    if (enable === this.enabled) return;
     this.enabled = enable;
     if (!this.track) return;
     this.track.enabled = enable;

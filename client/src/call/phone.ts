@@ -1,4 +1,4 @@
-/** One phone on the page: the microphone, the line to the server, the loudspeaker. */
+/** One phone on the page: the microphone, a line to the bot, the loudspeaker. */
 
 import {
   DeviceError,
@@ -7,26 +7,32 @@ import {
   RTVIEvent,
   type RTVIMessage,
 } from "@pipecat-ai/client-js";
-import { SmallWebRTCTransport } from "@pipecat-ai/small-webrtc-transport";
 import type { Choice } from "../server/catalog";
 import { RefusedError, readRefusal, UNREACHABLE } from "../server/refusal";
-import { authorization, request } from "../server/request";
+import { release, request } from "../server/request";
 import { Sound } from "../sound/sound";
+import { Exchange } from "./exchange";
+import {
+  type Line,
+  type LineName,
+  openLine,
+  type Pulse,
+  prepareLine,
+  type StartAnswer,
+  sessionOf,
+} from "./lines/line";
 import { Mic } from "./mic";
+import { NotConnectedError, patience } from "./patience";
 
-const PATIENCE_MS = 30_000;
+/** What the last call may take to be over before the next one begins all the same. */
+const PARTING_MS = 3_000;
 
 export type Step = "microphone" | "line" | "connecting";
 
+/** The browser lets the page be heard only once the person has clicked somewhere. */
+export class ClickNeededError extends Error {}
 /** The person hung up while it was dialling. */
 export class HungUpError extends Error {}
-/** The server took the call and the bot never came. */
-export class NoAnswerError extends Error {}
-
-interface StartAnswer {
-  sessionId: string;
-  iceConfig?: { iceServers: RTCIceServer[] };
-}
 
 /** The client passes over the message by which the server says that the bot fell silent. */
 class Client extends PipecatClient {
@@ -42,15 +48,20 @@ export class Phone {
   readonly client: PipecatClient;
   readonly sound = new Sound();
   private readonly mic = new Mic();
-  private readonly transport: SmallWebRTCTransport;
+  private readonly exchange = new Exchange(this.mic);
+  private line: Line | undefined;
+  private session: string | undefined;
   private attempt = 0;
+  private lastCall: Promise<unknown> = Promise.resolve();
   /** Between picking up and hanging up. */
   private offHook = false;
 
   constructor() {
-    this.transport = new SmallWebRTCTransport({ mediaManager: this.mic });
-    const client = new Client({ transport: this.transport, enableMic: true, enableCam: false });
-    client.onInterrupted = () => this.sound.interrupted();
+    const client = new Client({ transport: this.exchange, enableMic: true, enableCam: false });
+    client.onInterrupted = () => {
+      this.line?.flush();
+      this.sound.interrupted();
+    };
     client.setLogLevel(LogLevel.ERROR);
     this.client = client;
     this.client.on(RTVIEvent.TrackStarted, (track, participant) => {
@@ -58,7 +69,12 @@ export class Phone {
       if (participant?.local) this.sound.listenTo(track);
       else this.sound.play(track);
     });
-    this.mic.onReplaced = (track) => void this.send(track);
+    this.mic.onReplaced = (track) => void this.line?.send(track);
+  }
+
+  /** Load what a call over this line needs, ahead of the call. */
+  prepare(transport: LineName): void {
+    prepareLine(transport).catch(() => undefined);
   }
 
   /** Open the microphone without a call, to choose one and see that it works. */
@@ -66,6 +82,7 @@ export class Phone {
     if (!window.isSecureContext) throw new DeviceError(["mic"], "undefined-mediadevices");
     await this.sound.open();
     await this.client.initDevices();
+    if (!(await this.sound.start())) throw new ClickNeededError();
   }
 
   async closeMic(): Promise<void> {
@@ -84,13 +101,15 @@ export class Phone {
     };
     try {
       step("microphone");
+      await within(PARTING_MS, this.lastCall);
+      step("microphone");
       await this.tryMic();
       this.sound.reset();
       this.client.enableMic(true);
       step("line");
-      const answer = await request<StartAnswer>("start", { transport: "webrtc", ...choice });
-      step("connecting");
-      await this.connect(answer);
+      const line = await this.take(choice.transport);
+      const answer = await this.order(choice, () => step("connecting"));
+      await this.connect(line, answer);
     } catch (error) {
       if (attempt === this.attempt) throw error;
       if (!this.offHook) await this.closeMic();
@@ -98,13 +117,20 @@ export class Phone {
     }
   }
 
+  /** End the call here and on the server. What must happen as the page goes comes first. */
   async hangUp(): Promise<void> {
     this.attempt += 1;
     this.offHook = false;
+    const { line, session } = this;
+    this.line = undefined;
+    this.session = undefined;
+    if (session) release(session);
     this.sound.play(undefined);
     const gone = this.client.disconnect();
     await this.closeMic();
-    await gone;
+    this.lastCall = gone.then(() => line?.close()).catch(() => undefined);
+    await this.lastCall;
+    if (!this.line) this.exchange.plug(undefined);
   }
 
   /** Open the microphone again if it was unplugged or stopped under the call. */
@@ -116,42 +142,60 @@ export class Phone {
     return this.mic.settings;
   }
 
-  /** The connection under the call; the transport has it and tells nobody. */
-  get peer(): RTCPeerConnection | undefined {
-    return (this.transport as unknown as { pc: RTCPeerConnection | null }).pc ?? undefined;
+  async pulse(): Promise<Pulse> {
+    return (await this.line?.pulse()) ?? { down: false, packets: undefined };
   }
 
-  private async connect({ sessionId, iceConfig }: StartAnswer): Promise<void> {
-    const endpoint = `sessions/${encodeURIComponent(sessionId)}/api/offer`;
-    const ready = this.client.connect({
-      webrtcRequestParams: { endpoint, headers: authorization() },
-      iceConfig,
+  private async take(transport: LineName): Promise<Line> {
+    const { mic, sound } = this;
+    const line = await openLine(transport, { mic, sound }).catch(() => {
+      throw new RefusedError(UNREACHABLE);
     });
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let dropped = () => {};
-    const given = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new NoAnswerError()), PATIENCE_MS);
-      // The transport tells why it gave up only after it has told that it did.
-      dropped = () => setTimeout(() => reject(new NoAnswerError()), 100);
-      this.client.once(RTVIEvent.Disconnected, dropped);
-    });
+    this.line = line;
+    this.exchange.plug(line.transport);
+    return line;
+  }
+
+  /** Ask the server for the call; a session that comes too late is given back. */
+  private async order(choice: Choice, goOn: () => void): Promise<StartAnswer> {
+    const answer = await request<StartAnswer>("start", choice);
+    const session = sessionOf(answer);
     try {
-      await Promise.race([ready, given]);
+      goOn();
+    } catch (error) {
+      if (session) release(session);
+      throw error;
+    }
+    this.session = session;
+    return answer;
+  }
+
+  private async connect(line: Line, answer: StartAnswer): Promise<void> {
+    const ready = this.client.connect(line.params(answer));
+    ready.catch(() => undefined);
+    const lost = new Promise<never>((_, reject) => {
+      // The transport tells why it gave up only after it has told that it did.
+      const drop = () => setTimeout(() => reject(new NotConnectedError(line.explain())), 100);
+      this.client.once(RTVIEvent.Disconnected, drop);
+      ready.finally(() => this.client.off(RTVIEvent.Disconnected, drop)).catch(() => undefined);
+    });
+    lost.catch(() => undefined);
+    try {
+      await patience(Promise.race([ready, lost]), line);
     } catch (error) {
       const cause = error instanceof Error ? error.cause : undefined;
       if (cause instanceof Response) throw new RefusedError(await readRefusal(cause));
       if (cause instanceof TypeError) throw new RefusedError(UNREACHABLE);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-      this.client.off(RTVIEvent.Disconnected, dropped);
-      ready.catch(() => undefined);
-      given.catch(() => undefined);
+      throw error instanceof NotConnectedError ? error : new NotConnectedError(line.explain());
     }
   }
+}
 
-  private async send(track: MediaStreamTrack): Promise<void> {
-    const sender = this.peer?.getTransceivers()[0]?.sender;
-    await sender?.replaceTrack(track);
-  }
+async function within(ms: number, task: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([task, late]);
+  clearTimeout(timer);
 }

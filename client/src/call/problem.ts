@@ -3,6 +3,7 @@
 import { DeviceError } from "@pipecat-ai/client-js";
 import { type Refusal, RefusedError } from "../server/refusal";
 import type { EndReason } from "./events";
+import { NotConnectedError } from "./patience";
 
 export interface Problem {
   title: string;
@@ -36,8 +37,8 @@ export const LINE_LOST: Problem = {
 export const NO_ANSWER: Problem = {
   title: "The bot did not answer",
   detail:
-    "The server took the call, but no sound came through within 30 seconds. A firewall between " +
-    "you and the server may block UDP. Try again, or try from another network.",
+    "The connection stands, but the bot was not there within 30 seconds. The server’s log says " +
+    "why. Try again.",
   remedy: "redial",
 };
 
@@ -83,6 +84,7 @@ const MIC_UNKNOWN: Problem = {
 export function explain(error: unknown): Problem {
   if (error instanceof DeviceError) return MIC[error.type] ?? MIC_UNKNOWN;
   if (error instanceof RefusedError) return explainRefusal(error.refusal);
+  if (error instanceof NotConnectedError) return error.problem;
   return LINE_LOST;
 }
 

@@ -16,6 +16,17 @@ describe("the call", () => {
     expect(play(...live)).toMatchObject({ phase: "live", startedAtMs: 5 });
   });
 
+  it("waits for a click where the browser wants one", () => {
+    const waiting = play({ kind: "dial" }, { kind: "click_needed" });
+    expect(waiting).toMatchObject({ phase: "idle", clickNeeded: true, problem: undefined });
+    expect(reduce(waiting, { kind: "dial" })).toMatchObject({
+      phase: "dialling",
+      clickNeeded: false,
+    });
+    expect(reduce(waiting, { kind: "dismiss" }).clickNeeded).toBe(false);
+    expect(play(...live, { kind: "click_needed" }).phase).toBe("live");
+  });
+
   it("passes the floor", () => {
     const stopped = event({ kind: "caller_stopped" });
     const began = event({ kind: "reply_started" });

@@ -19,6 +19,8 @@ export interface CallState {
   startedAtMs: number | undefined;
   /** Nothing comes through at the moment. */
   shaky: boolean;
+  /** The call begins once the person clicks; the browser wants it so. */
+  clickNeeded: boolean;
 }
 
 export const IDLE: CallState = {
@@ -31,6 +33,7 @@ export const IDLE: CallState = {
   endReason: undefined,
   startedAtMs: undefined,
   shaky: false,
+  clickNeeded: false,
 };
 
 export type Action =
@@ -40,7 +43,9 @@ export type Action =
   | { kind: "event"; event: CallEvent }
   | { kind: "script"; input: ScriptInput }
   | { kind: "shaky"; shaky: boolean }
-  | { kind: "problem"; problem: Problem | undefined }
+  | { kind: "problem"; problem: Problem }
+  | { kind: "dismiss" }
+  | { kind: "click_needed" }
   /** The call is over; with a problem where it should not be. */
   | { kind: "ended"; problem?: Problem }
   | { kind: "hung_up" };
@@ -63,6 +68,10 @@ export function reduce(state: CallState, action: Action): CallState {
       return { ...state, shaky: action.shaky };
     case "problem":
       return { ...state, problem: action.problem };
+    case "dismiss":
+      return { ...state, problem: undefined, clickNeeded: false };
+    case "click_needed":
+      return state.phase === "dialling" ? { ...IDLE, clickNeeded: true } : state;
     case "ended":
       return end(state, action.problem);
     case "hung_up":

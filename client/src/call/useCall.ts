@@ -13,8 +13,8 @@ import { note, probe } from "../probe";
 import type { Choice } from "../server/catalog";
 import { readEvent } from "./events";
 import { watchLink } from "./link";
-import { HungUpError, NoAnswerError, type Phone } from "./phone";
-import { BOT_FAILED, explain, NO_ANSWER, SERVER_GONE } from "./problem";
+import { ClickNeededError, HungUpError, type Phone } from "./phone";
+import { BOT_FAILED, explain, SERVER_GONE } from "./problem";
 import { type Action, type CallState, IDLE, reduce } from "./state";
 
 export interface Call {
@@ -39,8 +39,10 @@ export function useCall(phone: Phone): Call {
         .then(() => dispatch({ kind: "answered", atMs: performance.now() }))
         .catch(async (error: unknown) => {
           if (error instanceof HungUpError) return;
-          const problem = error instanceof NoAnswerError ? NO_ANSWER : explain(error);
-          dispatch({ kind: "ended", problem });
+          const needsClick = error instanceof ClickNeededError;
+          dispatch(
+            needsClick ? { kind: "click_needed" } : { kind: "ended", problem: explain(error) },
+          );
           await phone.hangUp();
         });
     },
@@ -50,7 +52,7 @@ export function useCall(phone: Phone): Call {
     dispatch({ kind: "hung_up" });
     void phone.hangUp();
   }, [phone]);
-  const dismiss = useCallback(() => dispatch({ kind: "problem", problem: undefined }), []);
+  const dismiss = useCallback(() => dispatch({ kind: "dismiss" }), []);
   return { state, dial, hangUp, dismiss };
 }
 
@@ -144,7 +146,7 @@ function useLink(phone: Phone, dispatch: Dispatch<Action>, live: boolean): void 
   useEffect(() => {
     if (!live) return;
     probe.micSettings = phone.micSettings;
-    const stop = watchLink(() => phone.peer, {
+    const stop = watchLink(() => phone.pulse(), {
       onShaky: (shaky) => dispatch({ kind: "shaky", shaky }),
       onServerGone: () => {
         dispatch({ kind: "ended", problem: SERVER_GONE });

@@ -37,6 +37,13 @@ export async function request<Answer>(path: string, body?: unknown): Promise<Ans
   return response.json();
 }
 
+/** Give a session back, also while the page is being closed: its call ends, its slot is free. */
+export function release(session: string): void {
+  const path = `sessions/${encodeURIComponent(session)}`;
+  const gone = fetch(path, { method: "DELETE", keepalive: true, headers: authorization() });
+  gone.catch(() => undefined);
+}
+
 /** Whether the server answers at all. */
 export async function isUp(): Promise<boolean> {
   const answer = fetch("healthz", { cache: "no-store", signal: AbortSignal.timeout(3_000) });

@@ -8,6 +8,7 @@ import { dbfs } from "./speech";
 /** Short enough to be at once, long enough not to click. */
 const FADE_SECS = 0.004;
 const MAX_LATENCY_SECS = 0.5;
+const LEAVE_MS = 1_000;
 
 /** Root mean squares of the newest frame, 0 to 1. */
 export interface Levels {
@@ -30,17 +31,17 @@ export class Sound {
   private meter: AudioWorkletNode | undefined;
   private gate: GainNode | undefined;
   private caller: MediaStreamAudioSourceNode | undefined;
-  private bot: MediaStreamAudioSourceNode | undefined;
+  private bot: AudioNode | undefined;
   private pump: HTMLAudioElement | undefined;
 
-  /** Call it on a click: a browser lets nothing play before one. */
+  /** Make everything ready; what is done here on a click counts as leave to play. */
   async open(): Promise<void> {
     this.context ??= new AudioContext({ latencyHint: "interactive" });
     const { context } = this;
+    void context.resume();
     context.onstatechange = () => {
       if (context.state !== "running" && this.bot) void context.resume();
     };
-    await context.resume();
     if (this.meter) return;
     await context.audioWorklet.addModule(meterUrl);
     this.meter = new AudioWorkletNode(context, "meter", { numberOfInputs: 3, numberOfOutputs: 0 });
@@ -48,6 +49,16 @@ export class Sound {
     this.gate = context.createGain();
     this.gate.connect(context.destination);
     this.gate.connect(this.meter, 0, 2);
+  }
+
+  /** Begin to play; false where the browser wants a click first. */
+  async start(): Promise<boolean> {
+    const { graph } = this;
+    // A browser that wants a click leaves the question open. One that gave the page a
+    // microphone mostly wants none.
+    const waited = new Promise((resolve) => setTimeout(resolve, LEAVE_MS));
+    await Promise.race([graph.resume(), waited]);
+    return graph.state === "running";
   }
 
   /** Forget what was heard in the last call. */
@@ -63,19 +74,23 @@ export class Sound {
     if (this.meter) this.caller?.connect(this.meter, 0, 0);
   }
 
-  play(track: MediaStreamTrack | undefined): void {
+  /** Let the bot be heard: a track of the line's, or a node of this same graph. */
+  play(bot: MediaStreamTrack | AudioNode | undefined): void {
     this.bot?.disconnect();
     this.pump?.pause();
-    this.bot = this.source(track);
     this.pump = undefined;
-    if (!track || !this.bot || !this.meter || !this.gate) return;
-    // Chromium feeds a remote track to the graph only while an element plays it too.
-    this.pump = new Audio();
-    this.pump.muted = true;
-    this.pump.srcObject = new MediaStream([track]);
-    void this.pump.play().catch(() => undefined);
+    const track = bot instanceof AudioNode ? undefined : bot;
+    this.bot = bot instanceof AudioNode ? bot : this.source(bot);
+    if (!this.bot || !this.meter || !this.gate) return;
+    if (track) this.pump = keepFlowing(track);
     this.bot.connect(this.meter, 0, 1);
     this.bot.connect(this.gate);
+  }
+
+  /** The graph, for a line whose sound comes as samples. */
+  get graph(): AudioContext {
+    if (!this.context) throw new Error("the sound is not open");
+    return this.context;
   }
 
   /** The server says that the caller took the floor; it says so whether or not the bot had it. */
@@ -127,4 +142,13 @@ export class Sound {
     this.gate.gain.cancelScheduledValues(this.context.currentTime);
     this.gate.gain.setTargetAtTime(gain, this.context.currentTime, FADE_SECS);
   }
+}
+
+/** Chromium feeds a remote track to the graph only while an element plays it too. */
+function keepFlowing(track: MediaStreamTrack): HTMLAudioElement {
+  const pump = new Audio();
+  pump.muted = true;
+  pump.srcObject = new MediaStream([track]);
+  void pump.play().catch(() => undefined);
+  return pump;
 }

@@ -2,9 +2,9 @@ import { useEffect, useState } from "react";
 import type { CallState } from "../call/state";
 import type { Bot } from "../server/catalog";
 
-/** The bar on top: the name of the house, and the call's clock. */
-export function CallBar(props: { state: CallState; bot: Bot | undefined; pipeline: string }) {
-  const { state, bot, pipeline } = props;
+/** The bar on top: the name of the house, what the call runs on, and its clock. */
+export function CallBar(props: { state: CallState; bot: Bot | undefined; path: string }) {
+  const { state, bot, path } = props;
   return (
     <header className="bar">
       <h1 className="brand">
@@ -17,7 +17,9 @@ export function CallBar(props: { state: CallState; bot: Bot | undefined; pipelin
       {state.phase !== "idle" && (
         <p className="bar-call">
           <span className="bar-bot">{bot?.title}</span>
-          <span className="bar-pipeline">{pipeline}</span>
+          <span className="bar-path" data-testid="path">
+            {path}
+          </span>
           {state.startedAtMs !== undefined && <Clock sinceMs={state.startedAtMs} />}
         </p>
       )}

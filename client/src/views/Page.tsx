@@ -1,16 +1,18 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Phone } from "../call/phone";
 import { useCall } from "../call/useCall";
-import type { Choice } from "../server/catalog";
+import { type Choice, isReady } from "../server/catalog";
 import { apiKey } from "../server/request";
 import { Alert } from "./Alert";
 import { CallBar } from "./CallBar";
 import { Controls } from "./Controls";
+import { Doorstep } from "./Doorstep";
 import { Setup } from "./Setup";
 import { Shape } from "./Shape";
 import { Status } from "./Status";
 import { Transcript } from "./Transcript";
 import { useCatalog } from "./useCatalog";
+import { useStraightIn } from "./useStraightIn";
 
 /** The whole page: the call on the left, what was said on the right. */
 export function Page({ phone }: { phone: Phone }) {
@@ -33,6 +35,13 @@ export function Page({ phone }: { phone: Phone }) {
     setCalled(choice);
     dial(choice);
   }, [choice, dial]);
+  useStraightIn(catalog, connect);
+  const ready = catalog?.transports.filter(isReady) ?? [];
+  const ways = ready.length > 1 ? ready : [];
+  const path = ways.length > 0 ? `${called.pipeline} · ${called.transport}` : called.pipeline;
+  useEffect(() => {
+    if (catalog) phone.prepare(choice.transport);
+  }, [phone, catalog, choice.transport]);
   const useKey = useCallback(
     (key: string) => {
       apiKey.set(key);
@@ -50,7 +59,7 @@ export function Page({ phone }: { phone: Phone }) {
 
   return (
     <div className="page" data-phase={state.phase} data-script={state.script.lines.length > 0}>
-      <CallBar state={state} bot={bot} pipeline={called.pipeline} />
+      <CallBar state={state} bot={bot} path={path} />
       <main className="desk">
         <section
           ref={stage}
@@ -72,7 +81,15 @@ export function Page({ phone }: { phone: Phone }) {
               onDismiss={state.problem ? dismiss : undefined}
             />
           )}
-          {idle ? (
+          {!idle ? (
+            <Controls phone={phone} live={state.phase === "live"} onHangUp={hangUp} />
+          ) : state.clickNeeded ? (
+            <Doorstep
+              transport={ways.find(({ name }) => name === choice.transport)}
+              onConnect={connect}
+              onChooseOtherwise={dismiss}
+            />
+          ) : (
             <Setup
               catalog={catalog}
               choice={choice}
@@ -81,8 +98,6 @@ export function Page({ phone }: { phone: Phone }) {
               onChoose={choose}
               onConnect={connect}
             />
-          ) : (
-            <Controls phone={phone} live={state.phase === "live"} onHangUp={hangUp} />
           )}
         </section>
         <Transcript script={state.script} bot={bot?.title ?? "Bot"} live={!idle} />

@@ -1,5 +1,5 @@
 import type { Phone } from "../call/phone";
-import type { Catalog, Choice, Pipeline } from "../server/catalog";
+import { type Catalog, type Choice, isReady, type Pipeline } from "../server/catalog";
 import { Icon } from "./Icon";
 import { MicPicker } from "./MicPicker";
 
@@ -58,6 +58,7 @@ export function Setup({ catalog, choice, wishes, phone, onChoose, onConnect }: P
           </select>
         </label>
       </div>
+      <TransportPicker catalog={catalog} choice={choice} onChoose={onChoose} />
       <PipelineNotes id="pipeline-notes" chosen={chosen} pipelines={pipelines} wishes={wishes} />
       <MicPicker phone={phone} live={false} />
       <button
@@ -70,6 +71,36 @@ export function Setup({ catalog, choice, wishes, phone, onChoose, onConnect }: P
         Connect
       </button>
     </form>
+  );
+}
+
+/** Which way the sound goes; nothing to choose where there is one. */
+function TransportPicker({
+  catalog,
+  choice,
+  onChoose,
+}: Pick<Props, "catalog" | "choice" | "onChoose">) {
+  const ready = catalog?.transports.filter(isReady) ?? [];
+  if (ready.length < 2) return null;
+  const choose = (name: string) => {
+    const found = ready.find((one) => one.name === name);
+    if (found) onChoose({ ...choice, transport: found.name });
+  };
+  return (
+    <label className="field transport">
+      <span className="label">Transport</span>
+      <select
+        data-testid="transport-select"
+        value={choice.transport}
+        onChange={(event) => choose(event.target.value)}
+      >
+        {ready.map(({ name, title }) => (
+          <option key={name} value={name}>
+            {title}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -1,8 +1,15 @@
 import { useCallback, useEffect, useState } from "react";
 import { explain, INSECURE, type Problem } from "../call/problem";
-import { type Catalog, type Choice, firstChoice, loadCatalog, unmet } from "../server/catalog";
+import {
+  addressOf,
+  type Catalog,
+  type Choice,
+  firstChoice,
+  loadCatalog,
+  unmet,
+} from "../server/catalog";
 
-const NOTHING: Choice = { bot: "", pipeline: "" };
+const NOTHING: Choice = { bot: "", pipeline: "", transport: "webrtc" };
 
 /** What can be chosen, what is chosen, and why not if it cannot be. */
 export function useCatalog() {
@@ -26,11 +33,14 @@ export function useCatalog() {
 
   useEffect(() => void reload(), [reload]);
 
-  const choose = useCallback((next: Choice) => {
-    setChoice(next);
-    setWishes([]);
-    history.replaceState(null, "", `?${new URLSearchParams({ ...next })}`);
-  }, []);
+  const choose = useCallback(
+    (next: Choice) => {
+      setChoice(next);
+      setWishes([]);
+      if (catalog) history.replaceState(null, "", addressOf(next, catalog));
+    },
+    [catalog],
+  );
 
   return { catalog, problem, choice, wishes, choose, reload: () => void reload() };
 }

@@ -1,0 +1,171 @@
+"""The ways to reach a caller: what each needs on this server, and the line that it gives."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+
+from bots.plan import CallPlan, TransportName
+from errors import ConfigError
+from hosts.daily import API_URL, DailyRest
+from hosts.host import Line
+from hosts.ice import IceSettings
+from hosts.livekit import LiveKitLine, LiveKitSettings
+from hosts.retry import Patience
+from hosts.rooms import DailyLine, RoomWish
+from hosts.webrtc import WebRtcLine
+from hosts.websocket import SocketLine
+from providers.base import is_set
+from records.redact import hide
+
+TITLES: dict[TransportName, str] = {
+    "webrtc": "Direct (WebRTC)",
+    "websocket": "WebSocket",
+    "daily": "Daily",
+    "livekit": "LiveKit",
+}
+"""What people call them, the default first."""
+
+_PACKAGES = {"daily": "daily", "livekit": "livekit.rtc"}
+"""Modules that the extra of the transport's name brings."""
+_MARGIN_SECS = 120
+"""How much longer than the longest call a room, token or credential lives."""
+_API = re.compile(r"https://[\w.-]+(:\d{1,5})?(/[\w./-]*)?")
+_GEO = re.compile(r"([a-z]{2}-[a-z]+-\d)?")
+
+
+@dataclass(frozen=True)
+class TransportSettings:
+    """What the operator has set up for callers to come in."""
+
+    ice: IceSettings = field(default_factory=IceSettings)
+    daily_url: str = API_URL
+    daily_geo: str = ""
+    """Daily's region for the rooms that are made; the nearest to the caller if empty."""
+    livekit: LiveKitSettings = field(default_factory=LiveKitSettings)
+    patience: Patience = field(default_factory=Patience)
+    """With Daily's REST API."""
+
+    @classmethod
+    def read(cls, env: Mapping[str, str]) -> TransportSettings:
+        """Read the environment.
+
+        Raises:
+            ConfigError: Something in it cannot be used; the message names the variable.
+        """
+
+        def words(name: str) -> tuple[str, ...]:
+            return tuple(word.strip() for word in env.get(name, "").split(",") if word.strip())
+
+        settings = cls(
+            ice=IceSettings(
+                stun_urls=words("OFFHOOK_STUN_URLS"),
+                turn_urls=words("OFFHOOK_TURN_URLS"),
+                turn_secret=env.get("OFFHOOK_TURN_SECRET", ""),
+            ),
+            daily_url=env.get("DAILY_API_URL", "").rstrip("/") or API_URL,
+            daily_geo=env.get("DAILY_GEO", ""),
+            livekit=LiveKitSettings(
+                url=env.get("LIVEKIT_URL", ""),
+                api_key=env.get("LIVEKIT_API_KEY", ""),
+                api_secret=env.get("LIVEKIT_API_SECRET", ""),
+            ),
+        )
+        settings._check()
+        hide(settings.ice.turn_secret)
+        hide(settings.livekit.api_secret)
+        return settings
+
+    def _check(self) -> None:
+        self.ice.check()
+        self.livekit.check()
+        if not _API.fullmatch(self.daily_url):
+            raise ConfigError(
+                f"DAILY_API_URL is {self.daily_url!r}; it must begin with https://, for the key "
+                "goes there.",
+                field="DAILY_API_URL",
+            )
+        if not _GEO.fullmatch(self.daily_geo):
+            raise ConfigError(
+                f"DAILY_GEO is {self.daily_geo!r}; write a region as Daily does: eu-central-1.",
+                field="DAILY_GEO",
+            )
+
+
+class Transports:
+    """All of them, as this server is set up. An async context manager."""
+
+    def __init__(self, settings: TransportSettings | None = None) -> None:
+        self._settings = settings or TransportSettings()
+        self._daily = DailyRest(self._settings.daily_url, patience=self._settings.patience)
+
+    async def __aenter__(self) -> Transports:
+        await self._daily.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._daily.__aexit__(kind, error, trace)
+
+    def lacks(self, name: str) -> list[str]:
+        """What this server lacks for the transport, a sentence each."""
+        lacking: list[str] = []
+        module = _PACKAGES.get(name)
+        if module and not _installed(module):
+            package = module.partition(".")[0]
+            lacking.append(
+                f"The package {package} is not installed ({name}); "
+                f"it comes with: pip install 'offhook[{name}]'."
+            )
+        if name == "daily" and not is_set("DAILY_API_KEY"):
+            lacking.append("The environment variable DAILY_API_KEY is not set (daily).")
+        if name == "livekit":
+            lacking += self._settings.livekit.lacks()
+        return lacking
+
+    def livekit_url(self) -> str:
+        """Where the browsers of LiveKit's callers go; empty if nobody can call over it."""
+        return "" if self.lacks("livekit") else self._settings.livekit.url
+
+    def line(self, plan: CallPlan) -> Line:
+        """A line of the plan's transport, not yet open."""
+        life_secs = plan.bot.settings.limits.max_call_secs + _MARGIN_SECS
+        title = plan.bot.settings.title
+        if plan.transport == "websocket":
+            return SocketLine()
+        if plan.transport == "daily":
+            wish = RoomWish(
+                call_id=plan.id,
+                bot_name=title,
+                life_secs=life_secs,
+                existing=plan.room,
+                geo=self._settings.daily_geo,
+            )
+            return DailyLine(self._daily, wish)
+        if plan.transport == "livekit":
+            return LiveKitLine(
+                self._settings.livekit, call_id=plan.id, bot_name=title, life_secs=life_secs
+            )
+        until = int(datetime.now(UTC).timestamp()) + life_secs
+        # By the call's id, not the session's: a TURN server is told it in clear, and who knows a
+        # session's id can speak for the caller.
+        return WebRtcLine(
+            theirs=self._settings.ice.servers(plan.id, until=until),
+            ours=self._settings.ice.servers(f"{plan.id}-bot", until=until),
+        )
+
+
+def _installed(module: str) -> bool:
+    """Whether it can be imported, without doing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,95 @@
+"""A call over a WebSocket: what the caller may send, and how far ahead we send."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from pipecat.frames.frames import Frame, InputAudioRawFrame, InputTransportMessageFrame
+from pipecat.serializers.protobuf import ProtobufFrameSerializer
+from pipecat.transports.websocket.fastapi import (
+    FastAPIWebsocketOutputTransport,
+    FastAPIWebsocketParams,
+    FastAPIWebsocketTransport,
+)
+
+from errors import BadRequestError
+
+LEAD_SECS = 0.2
+"""How much more than it has played the caller's end may hold: what a network jitters."""
+
+
+class CallerFrames(ProtobufFrameSerializer):
+    """Pipecat's protobuf, less what a caller has no business to send.
+
+    Text would be spoken as the bot's, and a transcript would go to the model as heard.
+
+    Args:
+        rate_hz: Of the caller's audio.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        super().__init__()
+        self._rate_hz = rate_hz
+
+    async def deserialize(self, data: str | bytes) -> Frame | None:
+        """The caller's audio or message; None for anything else.
+
+        Raises:
+            BadRequestError: The audio has another form than the pipeline's; no word of it
+                would be understood.
+        """
+        if not isinstance(data, bytes):
+            return None
+        try:
+            frame = await super().deserialize(data)
+        except DecodeError:
+            return None
+        if isinstance(frame, InputTransportMessageFrame):
+            return frame if isinstance(frame.message, dict) else None
+        if not isinstance(frame, InputAudioRawFrame) or len(frame.audio) % 2:
+            return None
+        if (frame.sample_rate, frame.num_channels) != (self._rate_hz, 1):
+            raise BadRequestError(
+                f"The audio has {frame.num_channels} channels of {frame.sample_rate} Hz; "
+                f"send one of {self._rate_hz} Hz.",
+                code="bad_audio",
+            )
+        return frame
+
+
+class _PacedOutput(FastAPIWebsocketOutputTransport):
+    """Sends as fast as it is played, a little ahead.
+
+    Pipecat's own sends each chunk when the one before has been played, so that whatever delays
+    one, here or on the way, is heard as a gap.
+    """
+
+    async def _write_audio_sleep(self) -> None:
+        now_secs = asyncio.get_running_loop().time()
+        # When the caller's end will have played all that it was sent; 0 after an interruption.
+        played_secs = max(self._next_send_time, now_secs)
+        self._next_send_time = played_secs + self.audio_chunk_size / 2 / self.sample_rate
+        await asyncio.sleep(max(0.0, self._next_send_time - LEAD_SECS - now_secs))
+
+
+class SocketTransport(FastAPIWebsocketTransport):
+    """Pipecat's WebSocket transport, paced.
+
+    Args:
+        socket: An accepted Starlette WebSocket.
+        params: Audio of the pipeline.
+        origins: Pages that it may come from; any if there are none.
+        rate_hz: Of the caller's audio.
+    """
+
+    def __init__(
+        self, socket: Any, params: dict[str, Any], *, origins: Sequence[str], rate_hz: int
+    ) -> None:
+        given = FastAPIWebsocketParams(
+            **params, serializer=CallerFrames(rate_hz), allowed_origins=list(origins)
+        )
+        super().__init__(socket, given)
+        self._output = _PacedOutput(self, self._client, self._params, name=self._output_name)

@@ -1,0 +1,122 @@
+"""What is set up is read once and checked; what is missing is said by name."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any, get_args
+
+import pytest
+
+from bots.plan import CallPlan, TransportName, plan_call
+from errors import ConfigError
+from hosts.ice import credential
+from hosts.livekit import LiveKitLine
+from hosts.rooms import DailyLine
+from hosts.transports import TITLES, Transports, TransportSettings
+from hosts.webrtc import WebRtcLine
+from hosts.websocket import SocketLine
+from records.redact import redact
+
+pytestmark = pytest.mark.unit
+
+LIVEKIT = {
+    "LIVEKIT_URL": "wss://livekit.example",
+    "LIVEKIT_API_KEY": "key",
+    "LIVEKIT_API_SECRET": "a secret of livekit's",
+}
+TURN = {
+    "OFFHOOK_STUN_URLS": "stun:a.example, stun:b.example:3478,",
+    "OFFHOOK_TURN_URLS": "turn:a.example",
+    "OFFHOOK_TURN_SECRET": "a secret of coturn's",
+}
+
+
+def plan(transport: TransportName, **more: Any) -> CallPlan:
+    return plan_call(bot="interviewer", pipeline="simulated", transport=transport, **more)
+
+
+def test_every_transport_has_a_title_and_a_line() -> None:
+    assert tuple(TITLES) == get_args(TransportName)
+    lines = {name: type(Transports().line(plan(name))) for name in TITLES}
+    assert lines == {
+        "webrtc": WebRtcLine,
+        "websocket": SocketLine,
+        "daily": DailyLine,
+        "livekit": LiveKitLine,
+    }
+
+
+def test_lists_are_separated_by_commas() -> None:
+    settings = TransportSettings.read(TURN)
+    assert settings.ice.stun_urls == ("stun:a.example", "stun:b.example:3478")
+
+
+def test_an_empty_environment_is_fine() -> None:
+    assert TransportSettings.read({}) == TransportSettings()
+
+
+@pytest.mark.parametrize(
+    ("env", "field"),
+    [
+        ({"OFFHOOK_STUN_URLS": "a.example"}, "OFFHOOK_STUN_URLS"),
+        ({"OFFHOOK_TURN_URLS": "turn:a.example"}, "OFFHOOK_TURN_SECRET"),
+        ({"DAILY_API_URL": "http://api.daily.co/v1"}, "DAILY_API_URL"),
+        ({"DAILY_GEO": "Frankfurt"}, "DAILY_GEO"),
+        ({"LIVEKIT_URL": "https://livekit.example"}, "LIVEKIT_URL"),
+    ],
+)
+def test_what_cannot_be_used_is_named(env: dict[str, str], field: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TransportSettings.read(env)
+    assert caught.value.field == field
+
+
+def test_secrets_are_hidden_once_they_are_read() -> None:
+    settings = TransportSettings.read(TURN | LIVEKIT)
+    for secret in (TURN["OFFHOOK_TURN_SECRET"], LIVEKIT["LIVEKIT_API_SECRET"]):
+        assert secret not in redact(f"it is {secret}")
+        assert secret not in repr(settings)
+
+
+def test_what_daily_and_livekit_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OFFHOOK_VENDORS", raising=False)
+    monkeypatch.delenv("DAILY_API_KEY", raising=False)
+    transports = Transports()
+    assert transports.lacks("webrtc") == transports.lacks("websocket") == []
+    assert "DAILY_API_KEY" in " ".join(transports.lacks("daily"))
+    assert "LIVEKIT_URL" in " ".join(transports.lacks("livekit"))
+    monkeypatch.setenv("DAILY_API_KEY", "key")
+    assert transports.lacks("daily") == []
+    assert Transports(TransportSettings.read(LIVEKIT)).lacks("livekit") == []
+
+
+def test_a_package_that_is_not_installed_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing(name: str) -> None:
+        if "." in name:
+            raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(importlib.util, "find_spec", nothing)
+    assert "offhook[daily]" in " ".join(Transports().lacks("daily"))
+    assert "offhook[livekit]" in " ".join(Transports().lacks("livekit"))
+
+
+async def test_the_browser_and_the_bot_have_credentials_of_their_own() -> None:
+    transports = Transports(TransportSettings.read(TURN))
+    call = plan("webrtc")
+    line: Any = transports.line(call)
+    config: Any = (await line.open())["iceConfig"]
+    stun, turn = config["iceServers"]
+    assert stun == {"urls": ["stun:a.example", "stun:b.example:3478"]}
+    until, _, user = turn["username"].partition(":")
+    assert user == call.id
+    assert turn["credential"] == credential(TURN["OFFHOOK_TURN_SECRET"], turn["username"])
+    assert line._ours[1].username == f"{until}:{call.id}-bot"
+
+
+def test_a_room_is_dailys_alone() -> None:
+    assert plan("daily", room="standup").room == "standup"
+    with pytest.raises(ConfigError) as caught:
+        plan("livekit", room="standup")
+    assert caught.value.field == "dailyRoom"
