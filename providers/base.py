@@ -27,6 +27,11 @@ PER_CALL = _PerCallMarker()
 PerCall = Annotated[T, PER_CALL]
 
 
+_HERE = r"(127\.0\.0\.1|localhost)[:/]"
+HTTPS = rf"^(https://|http://{_HERE})"
+"""Addresses that a key may be sent to: encrypted, or of this machine."""
+WSS = rf"^(wss://|ws://{_HERE})"
+"""The same for WebSockets."""
 VENDORS = "OFFHOOK_VENDORS"
 """The variable that sends every call to a vendor to simulated ones on this machine instead."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -41,6 +41,8 @@ def configure(level: str) -> None:
         filter={
             "": level,
             "pipecat": libraries,
+            # It warns of each frame that its protocol has no word for.
+            "pipecat.serializers.protobuf": "DEBUG" if level in ("TRACE", "DEBUG") else "ERROR",
             # It warns of each camera that a voice call does not have.
             "pipecat.transports.smallwebrtc": "DEBUG" if level in ("TRACE", "DEBUG") else "ERROR",
         },

@@ -14,8 +14,6 @@ from providers.kinds import LlmConfig
 
 T = TypeVar("T")
 
-CLOUD_URL = r"^(https://|http://(127\.0\.0\.1|localhost)[:/])"
-"""A key goes over the network encrypted or not at all."""
 _CUT_BY_LIMIT = frozenset({"length", "max_tokens", "MAX_TOKENS"})
 """What the vendors call an end that the limit made."""
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import PerCall, Site, endpoint, secret
-from providers.llm._patience import CLOUD_URL, PatientLlm, given
+from providers.base import HTTPS, PerCall, Site, endpoint, secret
+from providers.llm._patience import PatientLlm, given
 
 if TYPE_CHECKING:
     from pipecat.services.anthropic.llm import AnthropicLLMSettings, AnthropicThinkingConfig
@@ -25,7 +25,7 @@ class AnthropicLlm(PatientLlm, frozen=True):
     provider: Literal["anthropic"] = "anthropic"
     model: str = "claude-haiku-5-5"
     """The quickest Claude to begin an answer."""
-    base_url: str = Field(default="https://api.anthropic.com", pattern=CLOUD_URL)
+    base_url: str = Field(default="https://api.anthropic.com", pattern=HTTPS)
     """The API, or a gateway to it."""
     temperature: PerCall[float | None] = Field(default=None, ge=0, le=1)
     """How freely it talks; models from Claude 5 on take none."""

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import PerCall, Site, endpoint, secret
+from providers.base import HTTPS, PerCall, Site, endpoint, secret
 from providers.llm._chat import ChatLlm
-from providers.llm._patience import CLOUD_URL
 
 if TYPE_CHECKING:
     from pipecat.services.llm_service import LLMService
@@ -26,7 +25,7 @@ class GroqLlm(ChatLlm, frozen=True):
     provider: Literal["groq"] = "groq"
     model: str = "openai/gpt-oss-120b"
     """Large and quick; Llama 3.3 70B, which many examples name, is off since August 2026."""
-    base_url: str = Field(default="https://api.groq.com/openai/v1", pattern=CLOUD_URL)
+    base_url: str = Field(default="https://api.groq.com/openai/v1", pattern=HTTPS)
     """The API, or a gateway to it."""
     reasoning_effort: PerCall[Literal["least", "none", "default", "low", "medium", "high"]] = (
         "least"

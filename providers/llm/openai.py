@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import PerCall, Site, endpoint, secret
+from providers.base import HTTPS, PerCall, Site, endpoint, secret
 from providers.llm._chat import ChatLlm
-from providers.llm._patience import CLOUD_URL
 
 if TYPE_CHECKING:
     from pipecat.services.llm_service import LLMService
@@ -36,7 +35,7 @@ class OpenAiLlm(ChatLlm, frozen=True):
     provider: Literal["openai"] = "openai"
     model: str = "gpt-6-luna"
     """Small, quick and cheap; GPT-4.1 and GPT-4o, which many examples name, end in January 2027."""
-    base_url: str = Field(default="https://api.openai.com/v1", pattern=CLOUD_URL)
+    base_url: str = Field(default="https://api.openai.com/v1", pattern=HTTPS)
     """The API; `https://eu.api.openai.com/v1` for data that stays in Europe."""
     reasoning_effort: PerCall[
         Literal["least", "none", "minimal", "low", "medium", "high", "xhigh", "max"]

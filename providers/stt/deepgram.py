@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import PerCall, Site, endpoint, secret
+from providers.base import WSS, PerCall, Site, endpoint, secret
 from providers.kinds import SttConfig
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class DeepgramStt(SttConfig, frozen=True):
     needs_network: ClassVar[bool] = True
 
     provider: Literal["deepgram"] = "deepgram"
-    base_url: str = Field(default="wss://api.deepgram.com", pattern=r"^wss?://")
+    base_url: str = Field(default="wss://api.deepgram.com", pattern=WSS)
     """Deepgram's servers, for instance in the EU, or your own."""
     model: str = Field(default="nova-3", pattern=r"^[a-z0-9][a-z0-9.-]{1,60}$")
     """`nova-3`, `nova-3-medical`, `nova-2-phonecall`..., or a model of your own."""

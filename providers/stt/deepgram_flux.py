@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from providers.base import PerCall, Site, endpoint, secret
+from providers.base import WSS, PerCall, Site, endpoint, secret
 from providers.kinds import SttConfig
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class DeepgramFluxStt(SttConfig, frozen=True):
     ends_turns: ClassVar[bool] = True
 
     provider: Literal["deepgram_flux"] = "deepgram_flux"
-    base_url: str = Field(default="wss://api.deepgram.com", pattern=r"^wss?://")
+    base_url: str = Field(default="wss://api.deepgram.com", pattern=WSS)
     """Deepgram's servers, for instance in the EU, or your own."""
     model: Literal["flux-general-en", "flux-general-multi"] = "flux-general-en"
     """English, or ten languages."""

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, Route, WebSocket, sync_playwright
 from evals.bench_page import launch, microphone
 from evals.corpus import LIBRIVOX
 from tests.support.serving import Served, serving
+from tests.support.vendors import vendors_beside
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +25,6 @@ ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "client"
 STOCK = Path(__file__).parent / "stock"
 CLIP = LIBRIVOX / "sense_and_sensibility_01_austen_64kb-0880.wav"
-PIPELINES = ("simulated",)
 PATIENCE_MS = 40_000
 AUDIBLE = 0.01
 TYPES = {".html": "text/html", ".js": "text/javascript"}
@@ -43,12 +43,13 @@ await build({
 """
 
 
-@pytest.fixture(scope="module", params=PIPELINES)
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Served]:
-    with serving(tmp_path_factory.mktemp("serve"), "--pipeline", request.param) as server:
-        yield server
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
+    """The `cloud` pipeline on simulated vendors."""
+    with vendors_beside() as vendors, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OFFHOOK_VENDORS", vendors.url)
+        with serving(tmp_path_factory.mktemp("serve"), "--pipeline", "cloud") as server:
+            yield server
 
 
 @pytest.fixture(scope="module")

@@ -63,13 +63,7 @@ function player(track: MediaStreamTrack): HTMLAudioElement {
 }
 
 async function call(): Promise<void> {
-  if (transport === "webrtc") {
-    await client.startBotAndConnect(start);
-    return;
-  }
-  // The transport takes the address and refuses whatever else an answer names.
-  const { wsUrl } = (await client.startBot(start)) as { wsUrl: string };
-  await client.connect({ wsUrl });
+  await client.startBotAndConnect(start);
 }
 
 Object.assign(window, { stock });
