@@ -18,15 +18,15 @@ STAMPS := .venv/stamps-$(shell pwd | cksum | cut -d ' ' -f 1)
 BROKEN := $(shell .venv/bin/python -c '' 2>/dev/null || echo always)
 PAGE := client/dist/index.html
 PAGE_SOURCES := $(wildcard client/*.*) $(shell find client/src client/public 2>/dev/null)
-DEBIAN_FOR_TESTS := chromium pocketsphinx-testdata asterisk-core-sounds-en-wav iproute2
+DEBIAN_FOR_TESTS := chromium pocketsphinx-testdata asterisk-core-sounds-en-wav iproute2 coturn
 
-.PHONY: run test check lock client weights debian clean help always
+.PHONY: run test check lock client weights test-weights debian clean help always
 
 run: $(STAMPS)/offhook weights $(PAGE)  ## Talk: set up what is missing, then serve (PORT=7860 ARGS=...)
 	@echo "[5/5] Server"
 	@exec offhook serve --port $(PORT) $(ARGS)
 
-test: debian $(STAMPS)/dev weights $(PAGE)  ## Every check and test but the live ones (ARGS go to pytest)
+test: debian $(STAMPS)/dev weights test-weights $(PAGE)  ## Every check and test but the live ones (ARGS go to pytest)
 	@exec scripts/test.sh $(ARGS)
 
 check: $(STAMPS)/dev client/node_modules/.installed  ## Lint, types, layers, dead code, dependencies
@@ -68,6 +68,11 @@ $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/offhook
 weights: $(STAMPS)/offhook
 	@echo "[3/5] Weights"
 	@offhook models pull
+
+# Tests of what has no weights say so and are skipped.
+test-weights: $(STAMPS)/dev
+	@offhook models pull kokoro-82m || true
+	@python -m tests.support.whisper_weights || true
 
 client/node_modules/.installed: client/package.json client/package-lock.json | $(STAMPS)/boot
 	@echo "[4/5] Packages of the page"
