@@ -16,6 +16,9 @@ from errors import BadRequestError
 
 AUDIO_IN_HZ = 16_000
 AUDIO_OUT_HZ = 24_000
+_NEVER_SECS = 24 * 3600
+"""Pipecat's time-out of a connection cancels its own closing halfway, and aiortc then lets nobody
+finish it; whoever waits for the caller closes the connection."""
 
 
 _AUDIO: dict[str, Any] = {
@@ -98,7 +101,9 @@ class WebRtcPeer:
             IceServer(urls=list(s.urls), username=s.username, credential=s.credential)
             for s in servers
         ]
-        self.connection = SmallWebRTCConnection(ice_servers=ice_servers, connection_timeout_secs=20)
+        self.connection = SmallWebRTCConnection(
+            ice_servers=ice_servers, connection_timeout_secs=_NEVER_SECS
+        )
 
     def transport(self) -> SmallWebRTCTransport:
         """The Pipecat transport of this connection."""

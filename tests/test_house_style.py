@@ -39,7 +39,6 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
         "evals/corpus.py",
         "hosts/house.py",
         "hosts/site.py",
-        "pipelines/cascade.py",
         "pipelines/turns.py",
         "processors/narrator.py",
         "providers/llm/_simulated_service.py",
