@@ -45,6 +45,13 @@ class StartRequest(Choice):
     enable_default_ice_servers: bool = Field(default=False, alias="enableDefaultIceServers")
     create_daily_room: bool = Field(default=False, alias="createDailyRoom")
     daily_room: str | None = Field(default=None, alias="dailyRoom", pattern=f"^{ROOM_NAME}$")
+    """Name of an existing room; the operator says which may be joined."""
+    daily_room_properties: JsonValue = Field(default=None, alias="dailyRoomProperties")
+    """Part of Pipecat's contract and passed over: the room is this server's to shape."""
+    daily_meeting_token_properties: JsonValue = Field(
+        default=None, alias="dailyMeetingTokenProperties"
+    )
+    """Passed over as well: the tokens are this server's too."""
 
 
 class IceServer(BaseModel):
@@ -178,10 +185,8 @@ def socket_router(house: House) -> APIRouter:
         except OffhookError as error:
             await socket.send_denial_response(answer_error(error))
             return
-        # A page that got this far is our own; Pipecat checks it again.
-        origin = socket.headers.get("origin")
         await socket.accept()
-        await line.carry(socket, origins=(origin,) if origin else ())
+        await line.carry(socket)
 
     return routes
 

@@ -14,7 +14,6 @@ from pipecat.observers.base_observer import BaseObserver
 from pipecat.observers.user_bot_latency_observer import LatencyBreakdown, UserBotLatencyObserver
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
-from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
 from pipecat.transports.base_transport import BaseTransport
 from pipecat.workers.runner import WorkerRunner
@@ -33,10 +32,12 @@ from records.ear import Answer, EarEvent
 from records.events import (
     CallEnded,
     CallerJoined,
+    CallerStarted,
     CallEvent,
     CallStarted,
     EndReason,
     Heard,
+    ReplyStarted,
     ToolCalled,
 )
 from records.record import CallWriter, RecordStore
@@ -114,7 +115,8 @@ class _Call:
         self._untold: list[CallEvent] = []
         self._worker: PipelineWorker | None = None
         self._narrator: Narrator | None = None
-        self._llm: FrameProcessor | None = None
+        self._unheard = False
+        """Whether the caller spoke and nothing of it was understood yet."""
         self._read_ahead: Callable[[str], Awaitable[None]] | None = None
 
     def clock(self) -> int:
@@ -123,6 +125,10 @@ class _Call:
 
     def tell(self, event: CallEvent) -> None:
         """Something happened; those who want to know are told in order."""
+        if isinstance(event, CallerStarted):
+            self._unheard = True
+        elif isinstance(event, Heard | ReplyStarted):
+            self._unheard = False
         self._events.put_nowait(event)
 
     def end(self, reason: EndReason) -> None:
@@ -207,7 +213,6 @@ class _Call:
             on_called=self._tool_called,
             unspoken=len(plan.bot.exchanges()),
         )
-        self._llm = stages.llm
         stages.llm.append_system_instruction(plan.bot.prompt)
         context = cascade.new_context(plan.bot.exchanges(), tools)
         if isinstance(stages.llm, ReadsAhead):
@@ -216,23 +221,30 @@ class _Call:
         built = cascade.build(stages, self._transport, context, recorder=recorder)
         spoken = SpokenObserver(stages.tts, self._transport.output())
         watched = Watched(
-            ears=stages.stt, turns=built.user_aggregator, mouth=self._transport.output()
+            ears=stages.stt,
+            turns=built.user_aggregator,
+            wits=stages.llm,
+            mouth=self._transport.output(),
+            forgives=built.forgives,
         )
         narrator = Narrator(self.tell, self.clock, watched=watched, spoken=spoken)
         latency = UserBotLatencyObserver()
         worker = _worker(built.pipeline, [narrator, latency], idle_secs=limits.idle_secs)
         self._worker = worker
         self._narrator = narrator
-        self._listen(worker, latency, narrator)
+        self._listen(worker, latency, built)
         return worker
 
     def _listen(
-        self, worker: PipelineWorker, latency: UserBotLatencyObserver, narrator: Narrator
+        self, worker: PipelineWorker, latency: UserBotLatencyObserver, built: cascade.Cascade
     ) -> None:
         """Hear of what Pipecat tells by events."""
 
         @self._transport.event_handler("on_client_connected")
         async def joined(_: BaseTransport, __: object) -> None:
+            # A room tells of each who comes, and a connection that was mended of itself.
+            if self._joined.is_set():
+                return
             self._joined.set()
             self.tell(CallerJoined(at_ms=self.clock()))
             await self._say(self._plan.bot.settings.greeting)
@@ -251,13 +263,20 @@ class _Call:
             line = (self._transport.input(), self._transport.output())
             if unusable or (frame.processor in line and not self._joined.is_set()):
                 self.end("provider_failed")
-            elif frame.processor is self._llm:
-                # The turn has no answer: silence would be taken for a broken line.
+            elif self._left_unanswered(built, frame):
+                # Silence would be taken for a broken line.
                 await self._say(self._plan.bot.settings.apology)
 
         @latency.event_handler("on_latency_breakdown")
         async def measured(_: UserBotLatencyObserver, breakdown: LatencyBreakdown) -> None:
-            narrator.contributions(breakdown)
+            if self._narrator:
+                self._narrator.contributions(breakdown)
+
+    def _left_unanswered(self, built: cascade.Cascade, error: ErrorFrame) -> bool:
+        """Whether that failure leaves the caller, who spoke, without an answer."""
+        if error.processor is built.stages.llm:
+            return not built.forgives(error)
+        return error.processor is built.stages.stt and self._unheard
 
     def _recording(self) -> RecordingFile | None:
         """Where the two tracks are kept, if anybody asked for them."""

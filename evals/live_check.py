@@ -221,7 +221,11 @@ class _Line:
 
         await self._runner.add_workers(self._worker)
         self._running = asyncio.ensure_future(self._runner.run())
-        await self._started.wait()
+        try:
+            await self._started.wait()
+        except asyncio.CancelledError:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from errors import ConfigError
-from evals.simulators.behaviour import Behaviour
+from evals.simulators.behaviour import SERVICES, Behaviour
 from evals.simulators.vendors import Vendors
+from pipelines.config import nearest
 from providers.base import VENDORS
 
 _HINT = """Simulated vendors are at {url}; Ctrl-C ends them. To talk with a cloud pipeline on them:
@@ -31,7 +32,7 @@ def read_behaviour(path: Path | None) -> Behaviour:
     if path is None:
         return Behaviour()
     try:
-        return Behaviour.model_validate(tomllib.loads(path.read_text("utf-8")))
+        behaviour = Behaviour.model_validate(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror}.", code="unreadable") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -40,6 +41,12 @@ def read_behaviour(path: Path | None) -> Behaviour:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{path}: {field}: {first['msg']}.", field=field) from error
+    for name in behaviour.unknown():
+        raise ConfigError(
+            f"{path}: faults.{name}: nobody plays {name!r}{nearest(name, list(SERVICES))}.",
+            field=f"faults.{name}",
+        )
+    return behaviour
 
 
 async def simulate(behaviour: Behaviour, *, port: int, command: Sequence[str] = ()) -> int:

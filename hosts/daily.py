@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from errors import NotFoundError, OffhookError
 from hosts.retry import Miss, Patience, wait_secs
-from providers.base import endpoint, secret, simulated_vendors
+from providers.base import endpoint, secret
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -182,7 +182,9 @@ class DailyRest:
     def _client(self) -> httpx.AsyncClient:
         # Made on first use: it reads the certificates of this machine, which takes a while.
         if self._http is None:
-            self._http = httpx.AsyncClient(timeout=None, trust_env=simulated_vendors() is None)
+            # What goes to this machine in clear must not pass a proxy.
+            far = endpoint("daily", self._url).startswith("https:")
+            self._http = httpx.AsyncClient(timeout=None, trust_env=far)
         return self._http
 
 

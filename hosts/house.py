@@ -80,8 +80,11 @@ class House:
         """Start what the plan needs beside the call.
 
         Raises:
+            ConfigError: The room may not be joined.
             MissingError: Something is absent; the message names all of it.
         """
+        if plan.room is not None:
+            self.transports.check_room(plan.room)
         absent = self.transports.lacks(plan.transport)
         if absent:
             raise MissingError(" ".join(absent), field="transport")

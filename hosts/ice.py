@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from errors import ConfigError
 
-_STUN = re.compile(r"stun:[\w.-]+(:\d{1,5})?|stun:\[[\da-fA-F:]+\](:\d{1,5})?")
-_TURN = re.compile(
-    r"turns?:([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
-)  # the forms of RFC 7065 that browsers and aiortc both take
+_AT = r"([\w.-]+|\[[\da-fA-F:]+\])(:(?P<port>\d{1,5}))?"
+_STUN = re.compile(rf"stun:{_AT}")
+_TURN = re.compile(rf"(?!turns:.*=udp)turns?:{_AT}(\?transport=(udp|tcp))?")
+"""The forms of RFC 7065 that browsers and aiortc both take: aiortc passes TLS over UDP over."""
+_PORTS = range(1, 65_536)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def credential(secret: str, username: str) -> str:
 
 def _check_urls(variable: str, urls: Sequence[str], form: re.Pattern[str], *, example: str) -> None:
     for url in urls:
-        if not form.fullmatch(url):
+        found = form.fullmatch(url)
+        if not found or int(found["port"] or _PORTS[0]) not in _PORTS:
             raise ConfigError(
                 f"{variable}: {url!r} is no address of such a server; write {example}.",
                 field=variable,

@@ -90,6 +90,7 @@ class LiveKitLine:
         self._room = f"offhook-{call_id}"
         self._bot_name = bot_name
         self._life = timedelta(seconds=life_secs)
+        self._lost = False
 
     async def open(self) -> Mapping[str, object]:
         """Sign the person's token."""
@@ -105,14 +106,19 @@ class LiveKitLine:
         from pipelines.transports import livekit_transport
 
         token = self._mint("agent", self._bot_name)
-        return livekit_transport(self._settings.url, token, room=self._room)
+        transport = livekit_transport(self._settings.url, token, room=self._room)
+        transport.add_event_handler("on_disconnected", self._lose)
+        return transport
 
     def alive(self) -> bool:
-        """LiveKit tells when the person leaves or is lost."""
-        return True
+        """Whether the bot is in the room; LiveKit tells when the person leaves or is lost."""
+        return not self._lost
 
     async def close(self) -> None:
         """The transport has left; LiveKit drops a room that is empty."""
+
+    def _lose(self, *_: object) -> None:
+        self._lost = True
 
     def _mint(self, identity: str, name: str) -> str:
         return self._settings.mint(identity, room=self._room, name=name, life=self._life)

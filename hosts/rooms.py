@@ -17,6 +17,8 @@ from hosts.daily import DailyRest, Room
 if TYPE_CHECKING:
     from pipecat.transports.base_transport import BaseTransport
 
+LATE_SECS = 1.0
+"""How long Daily may still be at work on a request that nobody waits for any more."""
 _PEOPLE = 2
 """The person and the bot."""
 
@@ -44,6 +46,9 @@ class DailyLine:
         self._rest = rest
         self._wish = wish
         self._made: str | None = None
+        self._answered = False
+        """Whether Daily has said that it made it: until then it may still be about to."""
+        self._lost = False
         self._room: Room | None = None
         self._bot_token = ""
 
@@ -71,11 +76,14 @@ class DailyLine:
         from pipelines.transports import daily_transport
 
         assert self._room
-        return daily_transport(self._room.url, self._bot_token, bot_name=self._wish.bot_name)
+        transport = daily_transport(self._room.url, self._bot_token, bot_name=self._wish.bot_name)
+        for event in ("on_left", "on_error"):
+            transport.add_event_handler(event, self._lose)
+        return transport
 
     def alive(self) -> bool:
-        """Daily tells when the person leaves or is lost."""
-        return True
+        """Whether the bot is in the room; Daily tells when the person leaves or is lost."""
+        return not self._lost
 
     async def close(self) -> None:
         """Delete the room, if it was made for this call; at the worst it expires."""
@@ -83,6 +91,9 @@ class DailyLine:
             return
         try:
             await self._rest.delete_room(self._made)
+            if not self._answered:
+                await asyncio.sleep(LATE_SECS)
+                await self._rest.delete_room(self._made)
         except OffhookError as error:
             logger.error(
                 "the Daily room {} could not be deleted and will expire in {} s at most: {}",
@@ -107,7 +118,12 @@ class DailyLine:
         }
         if self._wish.geo:
             properties["geo"] = self._wish.geo
-        return await self._rest.create_room(self._made, properties)
+        room = await self._rest.create_room(self._made, properties)
+        self._answered = True
+        return room
+
+    def _lose(self, *_: object) -> None:
+        self._lost = True
 
     async def _token(self, room: Room, until: int, *, owner: bool, name: str) -> str:
         return await self._rest.mint_token(

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from bots.plan import CallPlan, TransportName
 from errors import ConfigError
-from hosts.daily import API_URL, DailyRest
+from hosts.daily import API_URL, ROOM_NAME, DailyRest
 from hosts.host import Line
 from hosts.ice import IceSettings
 from hosts.livekit import LiveKitLine, LiveKitSettings
@@ -34,7 +34,8 @@ _PACKAGES = {"daily": "daily", "livekit": "livekit.rtc"}
 """Modules that the extra of the transport's name brings."""
 _MARGIN_SECS = 120
 """How much longer than the longest call a room, token or credential lives."""
-_API = re.compile(r"https://[\w.-]+(:\d{1,5})?(/[\w./-]*)?")
+_API = re.compile(r"(https://[\w.-]+|http://(127\.0\.0\.1|localhost))(:\d{1,5})?(/[\w./-]*)?")
+_ROOMS = re.compile(rf"{ROOM_NAME}\*?")
 _GEO = re.compile(r"([a-z]{2}-[a-z]+-\d)?")
 
 
@@ -46,6 +47,8 @@ class TransportSettings:
     daily_url: str = API_URL
     daily_geo: str = ""
     """Daily's region for the rooms that are made; the nearest to the caller if empty."""
+    daily_rooms: tuple[str, ...] = ()
+    """Names of the operator's own rooms that callers may have a bot and a token for; `prefix-*`."""
     livekit: LiveKitSettings = field(default_factory=LiveKitSettings)
     patience: Patience = field(default_factory=Patience)
     """With Daily's REST API."""
@@ -69,6 +72,7 @@ class TransportSettings:
             ),
             daily_url=env.get("DAILY_API_URL", "").rstrip("/") or API_URL,
             daily_geo=env.get("DAILY_GEO", ""),
+            daily_rooms=words("OFFHOOK_DAILY_ROOMS"),
             livekit=LiveKitSettings(
                 url=env.get("LIVEKIT_URL", ""),
                 api_key=env.get("LIVEKIT_API_KEY", ""),
@@ -86,7 +90,7 @@ class TransportSettings:
         if not _API.fullmatch(self.daily_url):
             raise ConfigError(
                 f"DAILY_API_URL is {self.daily_url!r}; it must begin with https://, for the key "
-                "goes there.",
+                "goes there; http:// only to 127.0.0.1 or localhost.",
                 field="DAILY_API_URL",
             )
         if not _GEO.fullmatch(self.daily_geo):
@@ -94,6 +98,12 @@ class TransportSettings:
                 f"DAILY_GEO is {self.daily_geo!r}; write a region as Daily does: eu-central-1.",
                 field="DAILY_GEO",
             )
+        for name in self.daily_rooms:
+            if not _ROOMS.fullmatch(name):
+                raise ConfigError(
+                    f"OFFHOOK_DAILY_ROOMS: {name!r} is no room's name; write NAME or PREFIX-*.",
+                    field="OFFHOOK_DAILY_ROOMS",
+                )
 
 
 class Transports:
@@ -130,6 +140,21 @@ class Transports:
         if name == "livekit":
             lacking += self._settings.livekit.lacks()
         return lacking
+
+    def check_room(self, name: str) -> None:
+        """Refuse a Daily room that callers may not be let into.
+
+        Raises:
+            ConfigError: The operator has not named it.
+        """
+        for allowed in self._settings.daily_rooms:
+            if name == allowed or (allowed.endswith("*") and name.startswith(allowed[:-1])):
+                return
+        raise ConfigError(
+            f"dailyRoom: callers may not be let into the room {name!r}. The operator of this "
+            "server names those that may be joined in OFFHOOK_DAILY_ROOMS, separated by commas.",
+            field="dailyRoom",
+        )
 
     def livekit_url(self) -> str:
         """Where the browsers of LiveKit's callers go; empty if nobody can call over it."""

@@ -31,7 +31,6 @@ class SocketLine:
         self._token = secrets.token_urlsafe(32)
         self._used = False
         self._socket: Any = None
-        self._origins: tuple[str, ...] = ()
         self._came = asyncio.Event()
         self._closed = asyncio.Event()
 
@@ -50,14 +49,13 @@ class SocketLine:
             raise TokenError
         self._used = True
 
-    async def carry(self, socket: Any, *, origins: tuple[str, ...]) -> None:
+    async def carry(self, socket: Any) -> None:
         """Begin the call on an accepted WebSocket; returns when the call is over.
 
         Args:
             socket: A Starlette WebSocket.
-            origins: Pages that it may come from; any if there are none.
         """
-        self._socket, self._origins = socket, origins
+        self._socket = socket
         self._came.set()
         await self._closed.wait()
 
@@ -69,7 +67,7 @@ class SocketLine:
         """The transport over the WebSocket."""
         from pipelines.transports import socket_transport
 
-        return socket_transport(self._socket, self._origins)
+        return socket_transport(self._socket)
 
     def alive(self) -> bool:
         """Whether the WebSocket is open; the server pings the other end."""

@@ -24,6 +24,7 @@ from processors.speakable import to_speech
 
 if TYPE_CHECKING:
     from pipecat.audio.vad.vad_analyzer import VADAnalyzer
+    from pipecat.frames.frames import ErrorFrame
     from pipecat.processors.frame_processor import FrameProcessor
     from pipecat.services.llm_service import LLMService
     from pipecat.services.stt_service import STTService
@@ -55,6 +56,10 @@ class Cascade:
     context: LLMContext
     user_aggregator: LLMUserAggregator
     assistant_aggregator: LLMAssistantAggregator
+
+    def forgives(self, error: ErrorFrame) -> bool:
+        """Whether a failure of the model cost the caller nothing: it was, or is, asked again."""
+        return any(strategy.forgives(error) for strategy in _eager(self.stages.turns))
 
 
 def build_stages(config: PipelineConfig, site: Site) -> Stages:
@@ -110,9 +115,12 @@ def _answer_again_what_was_lost(turns: UserTurnStrategies, aggregator: LLMUserAg
     async def ask_again(_: Eager) -> None:
         await aggregator.push_context_frame()
 
-    for strategy in turns.stop or ():
-        if isinstance(strategy, Eager):
-            strategy.add_event_handler("on_answer_lost", ask_again)
+    for strategy in _eager(turns):
+        strategy.add_event_handler("on_answer_lost", ask_again)
+
+
+def _eager(turns: UserTurnStrategies) -> list[Eager]:
+    return [strategy for strategy in turns.stop or () if isinstance(strategy, Eager)]
 
 
 def new_context(messages: Sequence[Any], tools: Any | None) -> LLMContext:

@@ -23,7 +23,7 @@ import providers.llm
 import providers.stt
 import providers.tts
 from errors import ConfigError, NotFoundError
-from providers.base import PER_CALL, PerCall, StageConfig, choices, is_set
+from providers.base import PER_CALL, PerCall, StageConfig, choices, is_set, own_server
 from providers.kinds import LlmConfig, SttConfig, TtsConfig
 from providers.reach import answers
 
@@ -38,6 +38,8 @@ else:
 
 PRESETS = Path(__file__).parent / "presets"
 DEFAULT_PRESET = "local"
+_SHOWN_CHARS = 200
+"""Of what was given; an error says no more of it."""
 
 
 class TurnConfig(BaseModel):
@@ -202,10 +204,19 @@ def missing(
                     f"it comes with: pip install 'offhook[{stage.extra}]'."
                 )
         lacks += absent_weights(stage.weights())
-        url = stage.server()
-        if url and not answers(url):
-            lacks.append(f"No server answers at {url} ({stage.provider}).")
+        lacks += _unreachable(stage)
     return list(dict.fromkeys(lacks))
+
+
+def _unreachable(stage: StageConfig) -> list[str]:
+    url = stage.server()
+    if not url:
+        return []
+    try:
+        own_server(url)
+    except ConfigError as error:
+        return [error.message]
+    return [] if answers(url) else [f"No server answers at {url} ({stage.provider})."]
 
 
 def nearest(word: str, known: Iterator[str] | list[str]) -> str:
@@ -239,6 +250,7 @@ def _check_per_call(config: PipelineConfig, path: str, value: JsonValue) -> None
         for key, info in type(model_of).model_fields.items()
         if PER_CALL in info.metadata
     ]
+    path = path[:_SHOWN_CHARS]
     raise ConfigError(
         f"{path} cannot be overridden for one call{nearest(path, allowed)}. "
         f"These can: {', '.join(allowed)}.",
@@ -269,15 +281,20 @@ def _config_error(details: ErrorDetails, table: Mapping[str, Any]) -> ConfigErro
         return ConfigError(f"{field}.provider is missing.", field=f"{field}.provider")
     if kind == "extra_forbidden":
         known = _known_fields(parts[:-1], provider)
+        field = field[:_SHOWN_CHARS]
         return ConfigError(
             f"{field}: there is no such setting{nearest(parts[-1], known)}.", field=field
         )
     if kind == "missing":
         return ConfigError(f"{field} is missing.", field=field)
-    if kind == "value_error" and not field:
-        return ConfigError(details["msg"].removeprefix("Value error, ") + ".", field="turn.commit")
+    if kind == "value_error":
+        said = details["msg"].removeprefix("Value error, ")
+        return ConfigError(
+            f"{field}: {said}." if field else f"{said}.", field=field or "turn.commit"
+        )
     message = details["msg"][:1].lower() + details["msg"][1:]
-    return ConfigError(f"{field}: {message}; it is {details['input']!r}.", field=field)
+    given = repr(details["input"])[:_SHOWN_CHARS]
+    return ConfigError(f"{field[:_SHOWN_CHARS]}: {message}; it is {given}.", field=field)
 
 
 def _known_fields(path: list[str], provider: str) -> list[str]:

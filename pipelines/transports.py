@@ -36,16 +36,15 @@ def audio_params() -> TransportParams:
     return TransportParams(**_AUDIO)
 
 
-def socket_transport(socket: Any, origins: Sequence[str]) -> BaseTransport:
+def socket_transport(socket: Any) -> BaseTransport:
     """Audio and messages as protobuf over a WebSocket.
 
     Args:
         socket: An accepted Starlette WebSocket.
-        origins: Pages that it may come from; any if there are none.
     """
     from pipelines.websocket import SocketTransport
 
-    return SocketTransport(socket, _AUDIO, origins=origins, rate_hz=AUDIO_IN_HZ)
+    return SocketTransport(socket, _AUDIO, rate_hz=AUDIO_IN_HZ)
 
 
 def daily_transport(room_url: str, token: str, *, bot_name: str) -> BaseTransport:

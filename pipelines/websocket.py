@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
+from loguru import logger
 from pipecat.frames.frames import Frame, InputAudioRawFrame, InputTransportMessageFrame
 from pipecat.serializers.protobuf import ProtobufFrameSerializer
 from pipecat.transports.websocket.fastapi import (
@@ -19,12 +19,33 @@ from errors import BadRequestError
 
 LEAD_SECS = 0.2
 """How much more than it has played the caller's end may hold: what a network jitters."""
+AHEAD_SECS = 2.0
+"""How far ahead of the clock a caller may send: what a network holds back and then lets go."""
+_MESSAGE_SECS = 0.02
+"""What a message counts for: fifty a second, as many as chunks of audio."""
+
+
+class Ahead:
+    """How far what was taken of a stream is ahead of the clock; time missed is not made up for."""
+
+    def __init__(self) -> None:
+        self._full_secs = 0.0
+        """When the clock will have caught up."""
+
+    def take(self, secs: float, *, now_secs: float) -> bool:
+        """Take that much of the stream, unless it is too far ahead already."""
+        caught_up_secs = max(self._full_secs, now_secs)
+        if caught_up_secs - now_secs >= AHEAD_SECS:
+            return False
+        self._full_secs = caught_up_secs + secs
+        return True
 
 
 class CallerFrames(ProtobufFrameSerializer):
     """Pipecat's protobuf, less what a caller has no business to send.
 
-    Text would be spoken as the bot's, and a transcript would go to the model as heard.
+    Text would be spoken as the bot's, and a transcript would go to the model as heard. What comes
+    faster than real time is dropped, for nothing behind this has a bound.
 
     Args:
         rate_hz: Of the caller's audio.
@@ -33,6 +54,8 @@ class CallerFrames(ProtobufFrameSerializer):
     def __init__(self, rate_hz: int) -> None:
         super().__init__()
         self._rate_hz = rate_hz
+        self._audio, self._messages = Ahead(), Ahead()
+        self._warned = False
 
     async def deserialize(self, data: str | bytes) -> Frame | None:
         """The caller's audio or message; None for anything else.
@@ -48,7 +71,8 @@ class CallerFrames(ProtobufFrameSerializer):
         except DecodeError:
             return None
         if isinstance(frame, InputTransportMessageFrame):
-            return frame if isinstance(frame.message, dict) else None
+            fits = isinstance(frame.message, dict) and self._fits(self._messages, _MESSAGE_SECS)
+            return frame if fits else None
         if not isinstance(frame, InputAudioRawFrame) or len(frame.audio) % 2:
             return None
         if (frame.sample_rate, frame.num_channels) != (self._rate_hz, 1):
@@ -57,7 +81,15 @@ class CallerFrames(ProtobufFrameSerializer):
                 f"send one of {self._rate_hz} Hz.",
                 code="bad_audio",
             )
-        return frame
+        secs = len(frame.audio) / 2 / self._rate_hz
+        return frame if self._fits(self._audio, secs) else None
+
+    def _fits(self, stream: Ahead, secs: float) -> bool:
+        fits = stream.take(secs, now_secs=asyncio.get_running_loop().time())
+        if not fits and not self._warned:
+            self._warned = True
+            logger.warning("The caller sends faster than real time; what is too early is dropped.")
+        return fits
 
 
 class _PacedOutput(FastAPIWebsocketOutputTransport):
@@ -81,15 +113,13 @@ class SocketTransport(FastAPIWebsocketTransport):
     Args:
         socket: An accepted Starlette WebSocket.
         params: Audio of the pipeline.
-        origins: Pages that it may come from; any if there are none.
         rate_hz: Of the caller's audio.
     """
 
-    def __init__(
-        self, socket: Any, params: dict[str, Any], *, origins: Sequence[str], rate_hz: int
-    ) -> None:
+    def __init__(self, socket: Any, params: dict[str, Any], *, rate_hz: int) -> None:
+        # Where it comes from was checked before it was accepted.
         given = FastAPIWebsocketParams(
-            **params, serializer=CallerFrames(rate_hz), allowed_origins=list(origins)
+            **params, serializer=CallerFrames(rate_hz), allowed_origins=[]
         )
         super().__init__(socket, given)
         self._output = _PacedOutput(self, self._client, self._params, name=self._output_name)

@@ -7,6 +7,7 @@ recogniser; here the decision stays with smart-turn or a pause, and only the wai
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -14,10 +15,12 @@ from typing import Any
 from pipecat.frames.frames import (
     EagerEndOfTurnCancelFrame,
     EagerTranscriptionFrame,
+    ErrorFrame,
     Frame,
     TranscriptionFrame,
     VADUserStartedSpeakingFrame,
 )
+from pipecat.services.llm_service import LLMService
 from pipecat.turns.types import ProcessFrameResult, UserTurnSpeculation
 from pipecat.turns.user_stop import (
     BaseUserTurnStopStrategy,
@@ -76,7 +79,7 @@ class Eagerness:
         return Verdict.CONFIRMED if self.ended_on_it else Verdict.MISSED
 
     def refused(self) -> bool:
-        """The model took its answer back: it wants a tool, which no guess may call.
+        """The model gives no answer: it wants a tool, which no guess may call, or it failed.
 
         Returns:
             Whether that crossed the end of the turn, which counts on the answer: ask again.
@@ -95,13 +98,14 @@ class Eager(BaseUserTurnStopStrategy):
     """Adds early answers to a strategy that decides on its own when the turn ends.
 
     Event handlers:
-        on_answer_lost: The turn ended on an answer that the model had just taken back; nothing
-            answers it unless the context is sent to the model again.
+        on_answer_lost: The turn ended on an answer that the model had just taken back, or failed
+            to give; nothing answers it unless the context is sent to the model again.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._eagerness = Eagerness()
+        self._forgiven: deque[int] = deque(maxlen=8)
         self._register_event_handler("on_answer_lost")
 
     async def process_frame(self, frame: Frame) -> ProcessFrameResult:
@@ -110,6 +114,8 @@ class Eager(BaseUserTurnStopStrategy):
             await self._start_early(frame.text)
         elif isinstance(frame, EagerEndOfTurnCancelFrame):
             await self._taken_back(frame)
+        elif isinstance(frame, ErrorFrame) and isinstance(frame.processor, LLMService):
+            await self._failed(frame)
         elif isinstance(frame, VADUserStartedSpeakingFrame):
             await self._withdraw()
         elif isinstance(frame, TranscriptionFrame):
@@ -158,6 +164,18 @@ class Eager(BaseUserTurnStopStrategy):
         await self.trigger_user_turn_inference_triggered(
             speculation=UserTurnSpeculation(text=words)
         )
+
+    def forgives(self, error: ErrorFrame) -> bool:
+        """Whether the model's failure cost the caller nothing: the turn asks, or asked, again."""
+        return error.id in self._forgiven
+
+    async def _failed(self, error: ErrorFrame) -> None:
+        guessing = self._eagerness.started_on is not None
+        lost = self._eagerness.refused()
+        if guessing or lost:
+            self._forgiven.append(error.id)
+        if lost:
+            await self._call_event_handler("on_answer_lost")
 
     async def _taken_back(self, frame: EagerEndOfTurnCancelFrame) -> None:
         # The recogniser pushes it down the pipeline, and it reaches the model on its own way. The

@@ -43,7 +43,10 @@ class Watched:
 
     ears: FrameProcessor
     turns: FrameProcessor
+    wits: FrameProcessor
     mouth: FrameProcessor
+    forgives: Callable[[ErrorFrame], bool] = lambda _: False
+    """Whether a failure of the wits, once the turns know of it, cost the caller nothing."""
 
 
 class Narrator(BaseObserver):
@@ -60,6 +63,7 @@ class Narrator(BaseObserver):
         super().__init__()
         self._tell = tell
         self._clock = clock
+        self._watched = watched
         self._sources = {
             watched.ears: self._heard,
             watched.turns: self._turn,
@@ -73,8 +77,8 @@ class Narrator(BaseObserver):
     async def on_push_frame(self, data: FramePushed) -> None:
         """Look at a frame on its way from one processor to the next."""
         self._spoken.see(data)
-        if isinstance(data.frame, ErrorFrame) and data.frame.processor is data.source:
-            self._fail(data.frame)
+        if isinstance(data.frame, ErrorFrame):
+            self._fail(data.frame, data.source)
         look = self._sources.get(data.source)
         if look and data.direction is FrameDirection.DOWNSTREAM:
             look(data.frame)
@@ -83,7 +87,13 @@ class Narrator(BaseObserver):
         """Take Pipecat's latency breakdown of the reply that begins."""
         self.log.breakdown([(part.key, part.duration_secs) for part in breakdown.contributions])
 
-    def _fail(self, frame: ErrorFrame) -> None:
+    def _fail(self, frame: ErrorFrame, source: FrameProcessor) -> None:
+        """Tell of a failure once: where it began, or for the wits when the turns know of it."""
+        wits = frame.processor is self._watched.wits
+        if source is not (self._watched.turns if wits else frame.processor):
+            return
+        if wits and self._watched.forgives(frame):
+            return
         code = frame.category.value if frame.category else "unknown"
         self._tell(Failed(at_ms=self._clock(), code=code, message=redact(frame.error)[:300]))
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field
 
 from errors import ConfigError, MissingError
+from providers.addresses import of_this_machine
 from records.redact import hide
 
 T = TypeVar("T")
@@ -27,14 +28,8 @@ PER_CALL = _PerCallMarker()
 PerCall = Annotated[T, PER_CALL]
 
 
-_HERE = r"(127\.0\.0\.1|localhost)[:/]"
-HTTPS = rf"^(https://|http://{_HERE})"
-"""Addresses that a key may be sent to: encrypted, or of this machine."""
-WSS = rf"^(wss://|ws://{_HERE})"
-"""The same for WebSockets."""
 VENDORS = "OFFHOOK_VENDORS"
 """The variable that sends every call to a vendor to simulated ones on this machine instead."""
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def simulated_vendors() -> str | None:
@@ -46,8 +41,7 @@ def simulated_vendors() -> str | None:
     url = os.environ.get(VENDORS, "")
     if not url:
         return None
-    parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname not in _LOOPBACK:
+    if not (url.startswith("http://") and of_this_machine(url)):
         raise ConfigError(
             f"{VENDORS} is {url!r}; it must be http://127.0.0.1:PORT, as `offhook simulate` says.",
             field=VENDORS,
@@ -68,6 +62,21 @@ def endpoint(vendor: str, base_url: str) -> str:
     parts = urlsplit(base_url)
     scheme = "ws" if parts.scheme in ("ws", "wss") else "http"
     return f"{scheme}{simulated.removeprefix('http')}/{vendor}{parts.path}"
+
+
+def own_server(base_url: str) -> str:
+    """Where calls to a server of the operator's own go, which may be a vendor's: `base_url`.
+
+    Raises:
+        ConfigError: Vendors are simulated, and the server is not of this machine.
+    """
+    if simulated_vendors() and not of_this_machine(base_url):
+        raise ConfigError(
+            f"{VENDORS} is set, so that no call leaves this machine, and base_url is "
+            f"{base_url!r}. Unset it, or set base_url to a server of this machine.",
+            field=VENDORS,
+        )
+    return base_url
 
 
 def is_set(name: str) -> bool:

@@ -35,7 +35,6 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
         "api/errors.py",
         "api/health.py",
         "api/limits.py",
-        "bots/call.py",
         "evals/corpus.py",
         "hosts/house.py",
         "hosts/site.py",

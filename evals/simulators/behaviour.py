@@ -12,6 +12,14 @@ _Z_95 = 1.6449
 """Standard deviations from the median to the 95th percentile of a normal distribution."""
 
 
+SERVICES = (
+    "deepgram-listen", "deepgram-flux", "deepgram-speak", "groq-chat", "groq-transcribe",
+    "openai-chat", "openai-transcribe", "openai-speech", "ollama-chat", "ollama-load", "own-chat",
+    "anthropic", "google", "cartesia", "elevenlabs", "opentts", "daily", "twilio",
+)  # fmt: skip
+"""What faults are listed under."""
+
+
 class _Table(BaseModel, frozen=True, extra="forbid"):
     pass
 
@@ -129,3 +137,7 @@ class Behaviour(_Table, frozen=True):
     voice: Voice = Voice()
     faults: dict[str, tuple[Fault, ...]] = {}
     seed: int = 0
+
+    def unknown(self) -> list[str]:
+        """Services that faults are listed under and nobody plays."""
+        return [name for name in self.faults if name not in SERVICES]

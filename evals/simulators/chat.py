@@ -44,6 +44,8 @@ class Vendor:
 GROQ = Vendor("groq", "/groq/openai/v1")
 OPENAI = Vendor("openai", "/openai/v1")
 OLLAMA = Vendor("ollama", "/ollama/v1", has_keys=False)
+OWN = Vendor("own", "/v1", has_keys=False)
+"""A server of the operator's own, as `openai_compatible` expects one on port 8000."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Answer:
 def routes(desk: Desk) -> list[web.RouteDef]:
     """Each vendor's chat and list of models, and what Ollama loads a model by."""
     found: list[web.RouteDef] = []
-    for vendor in (GROQ, OPENAI, OLLAMA):
+    for vendor in (GROQ, OPENAI, OLLAMA, OWN):
         found += _Service(desk, vendor).routes()
 
     async def load(request: web.Request) -> web.Response:

@@ -54,9 +54,9 @@ def _wrong_with(query: Mapping[str, str]) -> str:
     if "language_hint" in query and query["model"] != "flux-general-multi":
         return "language_hint is for flux-general-multi."
     bounds = {
-        "eot_threshold": (0.5, 0.9),
+        "eot_threshold": (0.5, 1.0),
         "eager_eot_threshold": (0.3, 0.9),
-        "eot_timeout_ms": (500, 10_000),
+        "eot_timeout_ms": (500, 60_000),
     }
     wrong = [not_between(query, name, bound) for name, bound in bounds.items()]
     if not any(wrong) and _number(query, "eager_eot_threshold", 0) > _threshold(query):
@@ -79,6 +79,8 @@ def _ears(desk: Desk, query: Mapping[str, str]) -> Ears:
     timeout_ms = _number(query, "eot_timeout_ms", _EOT_TIMEOUT_MS)
 
     def quiet_ms(threshold: float, final_ms: float) -> float:
+        if threshold == 1:  # never certain by itself
+            return timeout_ms
         return min(timeout_ms, final_ms * threshold / _EOT_THRESHOLD)
 
     return Ears(

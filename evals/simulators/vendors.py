@@ -206,9 +206,12 @@ class Vendors:
     async def _behave(self, request: web.Request) -> web.Response:
         """Behave from now on as the body says: a `Behaviour` in JSON."""
         try:
-            self.desk.behave(Behaviour.model_validate_json(await request.read()))
+            behaviour = Behaviour.model_validate_json(await request.read())
         except ValidationError as error:
             return web.Response(status=422, text=str(error))
+        if unknown := behaviour.unknown():
+            return web.Response(status=422, text=f"Nobody plays {', '.join(unknown)}.")
+        self.desk.behave(behaviour)
         return await self._tell(request)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipecat.utils.http import connection_limits
 
+from providers.addresses import of_this_machine
+from providers.reach import refuse_long_waits
+
 RETRIES = 1
 """Requests made again where a connection was closed while idle, or the vendor had a hiccup."""
-_LONGEST_WAIT_SECS = 1.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Endpoint:
     vendor: str
     """As errors name it."""
     url: str
-    key: str
+    key: str = field(repr=False)
 
 
 def trusts_proxies(url: str) -> bool:
     """Whether a proxy of the environment may stand before `url`: not before this machine."""
-    return urlsplit(url).hostname not in _LOOPBACK
+    return not of_this_machine(url)
 
 
 def http_options(url: str) -> dict[str, Any]:
@@ -42,12 +42,5 @@ def http_options(url: str) -> dict[str, Any]:
         "limits": connection_limits(
             max_keepalive_connections=100, max_connections=1000, keepalive_expiry=None
         ),
-        "event_hooks": {"response": [_refuse_long_waits]},
+        "event_hooks": {"response": [refuse_long_waits]},
     }
-
-
-async def _refuse_long_waits(response: Any) -> None:
-    """Let no client sleep for a minute because `Retry-After` says so: a caller is on the line."""
-    wait = response.headers.get("retry-after", "0")
-    if not wait.replace(".", "", 1).isdigit() or float(wait) > _LONGEST_WAIT_SECS:
-        response.headers["x-should-retry"] = "false"

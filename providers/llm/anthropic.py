@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
-from providers.base import HTTPS, PerCall, Site, endpoint, secret
+from providers.addresses import SecureHttpUrl
+from providers.base import PerCall, Site, endpoint, secret
 from providers.llm._patience import PatientLlm, given
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class AnthropicLlm(PatientLlm, frozen=True):
     provider: Literal["anthropic"] = "anthropic"
     model: str = "claude-haiku-5-5"
     """The quickest Claude to begin an answer."""
-    base_url: str = Field(default="https://api.anthropic.com", pattern=HTTPS)
+    base_url: SecureHttpUrl = "https://api.anthropic.com"
     """The API, or a gateway to it."""
     temperature: PerCall[float | None] = Field(default=None, ge=0, le=1)
     """How freely it talks; models from Claude 5 on take none."""
@@ -34,7 +36,8 @@ class AnthropicLlm(PatientLlm, frozen=True):
     thinking: PerCall[Literal["least", "disabled", "adaptive", "between_tools"]] = "least"
     """When it thinks before it answers; `least` is the least that the model offers."""
     thinking_budget_tokens: int | None = Field(default=None, ge=1024, le=32_000)
-    """Tokens to think in, less than `max_tokens`; for models up to Claude 4.5 and only those."""
+    """Tokens to think in; for models up to Claude 4.5 and only those. They are part of
+    `max_tokens`, which must be set to more: its default is the least that can be thought in."""
     effort: PerCall[Literal["low", "medium", "high", "xhigh", "max"] | None] = None
     """How thorough it is, in thoughts and words; the model's default unless set."""
     prompt_caching: bool = True
@@ -43,6 +46,16 @@ class AnthropicLlm(PatientLlm, frozen=True):
     """How long the bot's prompt stays cached while nobody calls; an hour costs more to write."""
     service_tier: Literal["auto", "standard_only"] | None = None
     """Whether capacity that was bought ahead is used."""
+
+    @field_validator("thinking_budget_tokens")
+    @classmethod
+    def _leaves_room_for_words(cls, budget: int | None, info: ValidationInfo) -> int | None:
+        limit: int | None = info.data.get("max_tokens")
+        if budget is not None and limit is not None and budget >= limit:
+            raise PydanticCustomError(
+                "thinking_budget", "it must be less than max_tokens, {limit}", {"limit": limit}
+            )
+        return budget
 
     def build(self, site: Site) -> LLMService[Any]:
         """Make the Pipecat service."""

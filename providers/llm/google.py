@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from providers.base import HTTPS, PerCall, Site, endpoint, secret
+from providers.addresses import SecureHttpUrl
+from providers.base import PerCall, Site, endpoint, secret
 from providers.llm._patience import PatientLlm, given
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class GoogleLlm(PatientLlm, frozen=True):
     provider: Literal["google"] = "google"
     model: str = "gemini-3.6-flash"
     """The newest Flash that can all but leave off thinking; `gemini-3.5-flash-lite` is cheaper."""
-    base_url: str = Field(default="https://generativelanguage.googleapis.com", pattern=HTTPS)
+    base_url: SecureHttpUrl = "https://generativelanguage.googleapis.com"
     """The API, or a gateway to it."""
     top_k: PerCall[int | None] = Field(default=None, ge=1, le=1000)
     """How many of the likeliest next tokens are chosen from; Google's default unless set."""

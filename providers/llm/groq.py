@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
-
-from providers.base import HTTPS, PerCall, Site, endpoint, secret
+from providers.addresses import SecureHttpUrl
+from providers.base import PerCall, Site, endpoint, secret
 from providers.llm._chat import ChatLlm
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ class GroqLlm(ChatLlm, frozen=True):
     provider: Literal["groq"] = "groq"
     model: str = "openai/gpt-oss-120b"
     """Large and quick; Llama 3.3 70B, which many examples name, is off since August 2026."""
-    base_url: str = Field(default="https://api.groq.com/openai/v1", pattern=HTTPS)
+    base_url: SecureHttpUrl = "https://api.groq.com/openai/v1"
     """The API, or a gateway to it."""
     reasoning_effort: PerCall[Literal["least", "none", "default", "low", "medium", "high"]] = (
         "least"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import PerCall, Site
+from providers.addresses import ServerUrl
+from providers.base import PerCall, Site, own_server
 from providers.kinds import Opening
 from providers.llm._chat import ChatLlm
 
@@ -26,7 +27,7 @@ class OllamaLlm(ChatLlm, frozen=True):
     title: ClassVar[str] = "Ollama"
 
     provider: Literal["ollama"] = "ollama"
-    base_url: str = Field(default="http://127.0.0.1:11434/v1", pattern=r"^https?://.+/v1$")
+    base_url: ServerUrl = Field(default="http://127.0.0.1:11434/v1", pattern=r"/v1$")
     """The server, with `/v1`."""
     model: str = "qwen3:4b-instruct"
     """As `ollama pull` names it. The default calls tools well, does not think, and needs 3 GB."""
@@ -57,12 +58,13 @@ class OllamaLlm(ChatLlm, frozen=True):
 
     def build(self, site: Site) -> LLMService[Any]:
         """Make the Pipecat service."""
-        return self.service(self.base_url, _KEYLESS)
+        return self.service(own_server(self.base_url), _KEYLESS)
 
     async def warm(self, site: Site, openings: tuple[Opening, ...]) -> None:
         """Load the model, say how long it shall stay, and have it read the likeliest opening."""
         from providers.llm._warm_up import load, read_opening
 
-        root = self.base_url.removesuffix("/v1")
+        url = own_server(self.base_url)
+        root = url.removesuffix("/v1")
         if await load(root, model=self.model, keep_alive_secs=self.keep_alive_secs):
-            await read_opening(self.base_url, _KEYLESS, model=self.model, openings=openings)
+            await read_opening(url, _KEYLESS, model=self.model, openings=openings)

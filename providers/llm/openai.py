@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import HTTPS, PerCall, Site, endpoint, secret
+from providers.addresses import SecureHttpUrl
+from providers.base import PerCall, Site, endpoint, secret
 from providers.llm._chat import ChatLlm
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class OpenAiLlm(ChatLlm, frozen=True):
     provider: Literal["openai"] = "openai"
     model: str = "gpt-6-luna"
     """Small, quick and cheap; GPT-4.1 and GPT-4o, which many examples name, end in January 2027."""
-    base_url: str = Field(default="https://api.openai.com/v1", pattern=HTTPS)
+    base_url: SecureHttpUrl = "https://api.openai.com/v1"
     """The API; `https://eu.api.openai.com/v1` for data that stays in Europe."""
     reasoning_effort: PerCall[
         Literal["least", "none", "minimal", "low", "medium", "high", "xhigh", "max"]

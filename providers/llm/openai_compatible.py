@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import PerCall, Site, secret
+from providers.addresses import KeyEnv, ServerUrl
+from providers.base import PerCall, Site, own_server, secret
 from providers.kinds import Opening
 from providers.llm._chat import ChatLlm
 
@@ -23,9 +24,9 @@ class OpenAiCompatibleLlm(ChatLlm, frozen=True):
     title: ClassVar[str] = "The model's server"
 
     provider: Literal["openai_compatible"] = "openai_compatible"
-    base_url: str = Field(default="http://127.0.0.1:8000/v1", pattern=r"^https?://")
+    base_url: ServerUrl = "http://127.0.0.1:8000/v1"
     """The API's root; the default is vLLM's. llama-server is at port 8080, LM Studio at 1234."""
-    key_env: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]*$")
+    key_env: KeyEnv | None = None
     """The environment variable that holds the key, if the server wants one."""
     model: str = "default"
     """The name that the server knows it by (`--served-model-name`); llama-server takes any."""
@@ -59,13 +60,14 @@ class OpenAiCompatibleLlm(ChatLlm, frozen=True):
 
     def build(self, site: Site) -> LLMService[Any]:
         """Make the Pipecat service."""
-        return self.service(self.base_url, self._key())
+        return self.service(own_server(self.base_url), self._key())
 
     async def warm(self, site: Site, openings: tuple[Opening, ...]) -> None:
         """Have the server read the likeliest bot's opening, which its prompt cache then holds."""
         from providers.llm._warm_up import read_opening
 
-        await read_opening(self.base_url, self._key(), model=self.model, openings=openings)
+        url = own_server(self.base_url)
+        await read_opening(url, self._key(), model=self.model, openings=openings)
 
     def _key(self) -> str:
         return secret(self.key_env) if self.key_env else _KEYLESS

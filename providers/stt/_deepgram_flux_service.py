@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from pipecat.frames.frames import ErrorFrame, Frame
 from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
 
+from providers.addresses import of_this_machine
 from providers.stt._line_watch import LineWatch
 
 _CONNECT_SECS = 4.0
 _PING_SECS = 5.0
 _BACKOFF_SECS = (0.5, 2.0)
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class DeepgramFluxService(DeepgramFluxSTTService):
@@ -47,7 +46,7 @@ class DeepgramFluxService(DeepgramFluxSTTService):
     async def _websocket_connect(self, uri: str, **options: Any) -> Any:
         self._watch.heard()
         # A proxy that the environment names is for the world, not for this machine.
-        proxy = None if urlsplit(uri).hostname in _LOOPBACK else True
+        proxy = None if of_this_machine(uri) else True
         return await super()._websocket_connect(
             uri,
             open_timeout=_CONNECT_SECS,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from openai import (
     APIConnectionError,
@@ -21,9 +20,11 @@ from pipecat.services.whisper.base_stt import BaseWhisperSTTService
 from pipecat.utils.http import connection_limits
 from pipecat.utils.time import time_now_iso8601
 
+from providers.addresses import of_this_machine
+from providers.reach import refuse_long_waits
+from records.redact import redact
+
 _RETRIES = 1
-_LONGEST_WAIT_SECS = 1.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Api:
     name: str
     """As errors call it."""
     url: str
-    key: str
+    key: str = field(repr=False)
     give_up_secs: float
 
 
@@ -110,16 +111,10 @@ class TranscriptionService(BaseWhisperSTTService):
 def _http_options(url: str) -> dict[str, Any]:
     """Connections are kept between turns; a proxy of the environment is for the world outside."""
     return {
-        "trust_env": urlsplit(url).hostname not in _LOOPBACK,
+        "trust_env": not of_this_machine(url),
         "limits": connection_limits(max_keepalive_connections=4, keepalive_expiry=None),
-        "event_hooks": {"response": [_refuse_long_waits]},
+        "event_hooks": {"response": [refuse_long_waits]},
     }
-
-
-async def _refuse_long_waits(response: Any) -> None:
-    wait = response.headers.get("retry-after", "0")
-    if not wait.replace(".", "", 1).isdigit() or float(wait) > _LONGEST_WAIT_SECS:
-        response.headers["x-should-retry"] = "false"
 
 
 def _plain(error: Exception, api: Api) -> str:
@@ -134,6 +129,6 @@ def _plain(error: Exception, api: Api) -> str:
         body: Any = error.body
         told = cast("dict[str, Any]", body).get("message") if isinstance(body, dict) else None
         # Some quote the key in what they say.
-        words = f": {told}".replace(api.key, "[key]") if told else ""
+        words = redact(f": {told}") if told else ""
         return f"it refused (HTTP {error.status_code}){words}"
     return "the answer is no transcript"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
-from providers.base import WSS, PerCall, Site, endpoint, secret
+from providers.addresses import SecureWsUrl
+from providers.base import PerCall, Site, endpoint, secret
 from providers.kinds import SttConfig
 
 if TYPE_CHECKING:
     from pipecat.services.stt_service import STTService
 
 Keyterm = Annotated[str, Field(min_length=1, max_length=100)]
+_OLDER = re.compile(r"(nova(?!-3)|enhanced|base|whisper)(-|$)")
+"""Deepgram's models that refuse keyterms. What a model of the operator's own does is unknown."""
 
 
 class DeepgramStt(SttConfig, frozen=True):
@@ -24,7 +29,7 @@ class DeepgramStt(SttConfig, frozen=True):
     needs_network: ClassVar[bool] = True
 
     provider: Literal["deepgram"] = "deepgram"
-    base_url: str = Field(default="wss://api.deepgram.com", pattern=WSS)
+    base_url: SecureWsUrl = "wss://api.deepgram.com"
     """Deepgram's servers, for instance in the EU, or your own."""
     model: str = Field(default="nova-3", pattern=r"^[a-z0-9][a-z0-9.-]{1,60}$")
     """`nova-3`, `nova-3-medical`, `nova-2-phonecall`..., or a model of your own."""
@@ -33,14 +38,12 @@ class DeepgramStt(SttConfig, frozen=True):
     )
     """BCP 47, or `multi` for callers who mix languages."""
     keyterms: PerCall[tuple[Keyterm, ...]] = Field(default=(), max_length=100)
-    """Names and terms to listen for; nova-3 only."""
+    """Names and terms to listen for; not for models older than nova-3."""
     interim_results: bool = True
     """Words before they are certain; answers that start early and the page live on them."""
     endpointing_ms: int | None = Field(default=300, ge=10, le=5000)
     """Pause after which Deepgram finishes a segment by itself; None never. Above the VAD's 200
     ms, the VAD ends each segment, and its transcript is known to be complete."""
-    utterance_end_ms: int | None = Field(default=None, ge=1000, le=5000)
-    """Gap between words after which Deepgram says that an utterance is over."""
     punctuate: bool = True
     """Capitals and punctuation."""
     smart_format: PerCall[bool] = False
@@ -58,6 +61,16 @@ class DeepgramStt(SttConfig, frozen=True):
     final_p99_ms: int = Field(default=350, ge=50, le=10_000)
     """From the end of speech to the final transcript, 99th percentile; Pipecat measured 350."""
 
+    @field_validator("keyterms")
+    @classmethod
+    def _heard_by_the_model(cls, keyterms: tuple[str, ...], info: ValidationInfo) -> object:
+        model = info.data.get("model", "")
+        if keyterms and _OLDER.match(model):
+            raise PydanticCustomError(
+                "keyterms", "{model} takes no keyterms; nova-3 does", {"model": model}
+            )
+        return keyterms
+
     def build(self, site: Site) -> STTService:
         """Make the Pipecat service."""
         from providers.stt._deepgram_service import DeepgramService
@@ -74,7 +87,6 @@ class DeepgramStt(SttConfig, frozen=True):
                 keyterm=list(self.keyterms) or None,
                 interim_results=self.interim_results,
                 endpointing=self.endpointing_ms or False,
-                utterance_end_ms=self.utterance_end_ms,
                 punctuate=self.punctuate,
                 smart_format=self.smart_format,
                 numerals=self.numerals,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from providers.base import WSS, PerCall, Site, endpoint, secret
+from providers.addresses import SecureWsUrl
+from providers.base import PerCall, Site, endpoint, secret
 from providers.kinds import SttConfig
 
 if TYPE_CHECKING:
@@ -20,13 +21,11 @@ class DeepgramFluxStt(SttConfig, frozen=True):
     """Says when a turn begins, may be over, and is; `turn.commit = "provider"` follows it."""
 
     env: ClassVar[tuple[str, ...]] = ("DEEPGRAM_API_KEY",)
-    extra: ClassVar[str | None] = "cloud"
-    packages: ClassVar[tuple[str, ...]] = ("websockets",)
     needs_network: ClassVar[bool] = True
     ends_turns: ClassVar[bool] = True
 
     provider: Literal["deepgram_flux"] = "deepgram_flux"
-    base_url: str = Field(default="wss://api.deepgram.com", pattern=WSS)
+    base_url: SecureWsUrl = "wss://api.deepgram.com"
     """Deepgram's servers, for instance in the EU, or your own."""
     model: Literal["flux-general-en", "flux-general-multi"] = "flux-general-en"
     """English, or ten languages."""
@@ -36,9 +35,10 @@ class DeepgramFluxStt(SttConfig, frozen=True):
     """Names and terms to listen for."""
     eager_eot_threshold: PerCall[float | None] = Field(default=0.5, ge=0.3, le=0.9)
     """Confidence at which the answer is started early; not above `eot_threshold`. None never."""
-    eot_threshold: PerCall[float] = Field(default=0.7, ge=0.5, le=0.9)
-    """Confidence at which the turn is over: lower is quicker and cuts more callers short."""
-    eot_timeout_ms: PerCall[int] = Field(default=5000, ge=500, le=10_000)
+    eot_threshold: PerCall[float] = Field(default=0.7, ge=0.5, le=1)
+    """Confidence at which the turn is over: lower is quicker and cuts more callers short; at 1
+    nothing but `eot_timeout_ms` ends it."""
+    eot_timeout_ms: PerCall[int] = Field(default=5000, ge=500, le=60_000)
     """Silence after which it is over whatever the confidence."""
     min_confidence: float | None = Field(default=None, ge=0, le=1)
     """Transcripts whose words are less certain on average are dropped."""

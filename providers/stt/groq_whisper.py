@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import HTTPS, PerCall, Site, endpoint, secret
+from providers.addresses import SecureHttpUrl
+from providers.base import PerCall, Site, endpoint, secret
 from providers.kinds import SttConfig
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class GroqWhisperStt(SttConfig, frozen=True):
     needs_network: ClassVar[bool] = True
 
     provider: Literal["groq_whisper"] = "groq_whisper"
-    base_url: str = Field(default="https://api.groq.com/openai/v1", pattern=HTTPS)
+    base_url: SecureHttpUrl = "https://api.groq.com/openai/v1"
     """Groq's API, or what stands before it."""
     model: str = Field(default="whisper-large-v3-turbo", pattern=r"^[a-z0-9][a-z0-9.-]{1,60}$")
     """`whisper-large-v3-turbo`, or the slower and better `whisper-large-v3`."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from providers.base import PerCall, Site, secret
+from providers.addresses import KeyEnv, ServerUrl
+from providers.base import PerCall, Site, own_server, secret
 from providers.kinds import SttConfig
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ class OpenAiCompatibleStt(SttConfig, frozen=True):
     """Speaches, whisper.cpp's server, vLLM, a gateway, OpenAI: `/audio/transcriptions`."""
 
     provider: Literal["openai_compatible"] = "openai_compatible"
-    base_url: str = Field(default="http://127.0.0.1:8000/v1", pattern=r"^https?://")
+    base_url: ServerUrl = "http://127.0.0.1:8000/v1"
     """The API's root."""
-    key_env: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]*$")
+    key_env: KeyEnv | None = None
     """The environment variable that holds the key, if the server wants one."""
     model: str = Field(default="whisper-1", min_length=1, max_length=200)
     """The name that the server knows it by."""
@@ -51,7 +52,7 @@ class OpenAiCompatibleStt(SttConfig, frozen=True):
         return TranscriptionService(
             Api(
                 name="The recogniser's server",
-                url=self.base_url,
+                url=own_server(self.base_url),
                 key=secret(self.key_env) if self.key_env else _KEYLESS,
                 give_up_secs=self.give_up_ms / 1000,
             ),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
 
 import httpx
 from pipecat.frames.frames import ErrorFrame, Frame
@@ -14,6 +13,7 @@ from pipecat.services.settings import TTSSettings
 from pipecat.services.tts_service import TextAggregationMode, TTSService
 from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
+from providers.addresses import of_this_machine
 from providers.tts._wav import WavError, read_wav
 from records.redact import redact
 
@@ -23,7 +23,6 @@ _MAX_REASON_LETTERS = 200
 _RETRY_SECS = 0.25
 _PASSING = (429, 500, 502, 503, 504)
 """Statuses that may be gone at the next try."""
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class HttpVoice:
     settings: TTSSettings
     quiet_secs: float
     """How long nothing may come before the request is given up."""
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
     """Sent as a bearer token."""
 
 
@@ -61,7 +60,7 @@ class HttpTtsService(TTSService):
             base_url=voice.base_url,
             timeout=httpx.Timeout(voice.quiet_secs, connect=_CONNECT_SECS),
             headers={"Authorization": f"Bearer {voice.key}"} if voice.key else None,
-            trust_env=urlsplit(voice.base_url).hostname not in _LOOPBACK,  # else by a proxy
+            trust_env=not of_this_machine(voice.base_url),  # else by a proxy
         )
 
     @abstractmethod

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import WSS, PerCall, Site, endpoint, secret
+from providers.addresses import SecureWsUrl
+from providers.base import PerCall, Site, endpoint, secret
 from providers.kinds import TtsConfig
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class CartesiaTts(TtsConfig, frozen=True):
     needs_network: ClassVar[bool] = True
 
     provider: Literal["cartesia"] = "cartesia"
-    base_url: str = Field(default="wss://api.cartesia.ai", pattern=WSS)
+    base_url: SecureWsUrl = "wss://api.cartesia.ai"
     """Where Cartesia, or a server of yours that speaks as it does, is."""
     model: str = Field(default="sonic-3.6", pattern=r"^[a-z0-9.-]{3,60}$")
     """As Cartesia names it."""

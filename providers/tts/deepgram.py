@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import WSS, PerCall, Site, endpoint, secret
+from providers.addresses import SecureWsUrl
+from providers.base import PerCall, Site, endpoint, secret
 from providers.kinds import TtsConfig
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class DeepgramTts(TtsConfig, frozen=True):
     needs_network: ClassVar[bool] = True
 
     provider: Literal["deepgram"] = "deepgram"
-    base_url: str = Field(default="wss://api.deepgram.com", pattern=WSS)
+    base_url: SecureWsUrl = "wss://api.deepgram.com"
     """Deepgram's servers, for instance in the EU, or your own."""
     voice: PerCall[str] = Field(default="aura-2-thalia-en", pattern=r"^[a-z0-9][a-z0-9-]{2,60}$")
     """Model, speaker and language in one: `aura-2-SPEAKER-LANGUAGE`."""

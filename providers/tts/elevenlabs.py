@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from providers.base import WSS, PerCall, Site, endpoint, secret
+from providers.addresses import SecureWsUrl
+from providers.base import PerCall, Site, endpoint, secret
 from providers.kinds import TtsConfig
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class ElevenLabsTts(TtsConfig, frozen=True):
     needs_network: ClassVar[bool] = True
 
     provider: Literal["elevenlabs"] = "elevenlabs"
-    base_url: str = Field(default="wss://api.elevenlabs.io", pattern=WSS)
+    base_url: SecureWsUrl = "wss://api.elevenlabs.io"
     """ElevenLabs' servers, for instance `wss://api.eu.residency.elevenlabs.io`."""
     model: str = Field(default="eleven_flash_v2_5", pattern=r"^[a-z0-9_]{3,60}$")
     """`eleven_flash_v2_5` is the quickest."""

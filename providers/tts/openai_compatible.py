@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, JsonValue
 
-from providers.base import PerCall, Site, secret
+from providers.addresses import KeyEnv, ServerUrl
+from providers.base import PerCall, Site, own_server, secret
 from providers.kinds import TtsConfig
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ class OpenAiCompatibleTts(TtsConfig, frozen=True):
     """
 
     provider: Literal["openai_compatible"] = "openai_compatible"
-    base_url: str = Field(default="http://127.0.0.1:8880/v1", pattern=r"^https?://")
+    base_url: ServerUrl = "http://127.0.0.1:8880/v1"
     """Everything before `/audio/speech`."""
-    key_env: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]*$")
+    key_env: KeyEnv | None = None
     """The environment variable with the server's key; none is sent without it."""
     model: str = "kokoro"
     """As the server names it."""
@@ -70,7 +71,7 @@ class OpenAiCompatibleTts(TtsConfig, frozen=True):
         return OpenAiCompatibleTtsService(
             HttpVoice(
                 "The speech server",
-                self.base_url,
+                own_server(self.base_url),
                 settings,
                 quiet_secs=self.give_up_ms / 1000,
                 key=secret(self.key_env) if self.key_env else None,

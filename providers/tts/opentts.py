@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from providers.base import PerCall, Site
+from providers.addresses import ServerUrl
+from providers.base import PerCall, Site, own_server
 from providers.kinds import TtsConfig
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ class OpenTtsTts(TtsConfig, frozen=True):
     """A request for each sentence, answered by a WAV of any rate."""
 
     provider: Literal["opentts"] = "opentts"
-    base_url: str = Field(default="http://127.0.0.1:5500", pattern=r"^https?://")
+    base_url: ServerUrl = "http://127.0.0.1:5500"
     """The server's address; its voices are listed there."""
     voice: PerCall[str] = Field(default="larynx:cmu_eey-glow_tts", max_length=200)
     """`ENGINE:VOICE`, or `ENGINE:VOICE#SPEAKER`."""
@@ -45,7 +46,12 @@ class OpenTtsTts(TtsConfig, frozen=True):
 
         settings = TTSSettings(model="opentts", voice=self.voice, language=None)
         return OpenTtsService(
-            HttpVoice("OpenTTS", self.base_url, settings, quiet_secs=self.give_up_ms / 1000),
+            HttpVoice(
+                "OpenTTS",
+                own_server(self.base_url),
+                settings,
+                quiet_secs=self.give_up_ms / 1000,
+            ),
             query={
                 "voice": self.voice,
                 "lang": self.language,

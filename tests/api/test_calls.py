@@ -63,6 +63,8 @@ BAD: list[tuple[dict[str, Any], int, str, str]] = [
     ({"transport": "webrtc", "dailyRoom": "standup"}, 422, "dailyRoom", "webrtc"),
     ({"dailyRoom": "https://elsewhere.example/r"}, 422, "dailyRoom", "pattern"),
     ({"dailyRoom": "../rooms"}, 422, "dailyRoom", "pattern"),
+    ({"dailyRoom": "standup"}, 422, "dailyRoom", "OFFHOOK_DAILY_ROOMS"),
+    ({"dailyRoomProperties": {"exp": 1}, "bot": "nobody"}, 404, "bot", "nobody"),
     ({"pipeline": "../../etc/passwd"}, 404, "pipeline", "There is no pipeline"),
 ]
 

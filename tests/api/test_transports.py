@@ -28,6 +28,7 @@ SETUP = {
     "OFFHOOK_STUN_URLS": "stun:stun.example:3478",
     "OFFHOOK_TURN_URLS": "turn:turn.example:3478",
     "OFFHOOK_TURN_SECRET": SECRET,
+    "OFFHOOK_DAILY_ROOMS": "standup",
     "LIVEKIT_URL": "",
     "LIVEKIT_API_KEY": "key",
     "LIVEKIT_API_SECRET": SECRET,
@@ -177,6 +178,21 @@ def test_an_existing_room_is_joined_and_left_as_it_is(
     httpx.delete(f"{url}/standup", headers=KEY, trust_env=False)
     gone = http.post("/start", json={"transport": "daily", "dailyRoom": "standup"})
     assert (gone.status_code, gone.json()["error"]["field"]) == (404, "dailyRoom")
+    private = http.post("/start", json={"dailyRoom": "board"})
+    assert (private.status_code, private.json()["error"]["field"]) == (422, "dailyRoom")
+
+
+def test_wishes_for_a_room_are_passed_over(furnished: Furnished, http: httpx.Client) -> None:
+    wish = {
+        "createDailyRoom": True,
+        "dailyRoomProperties": {"privacy": "public", "max_participants": 50},
+        "dailyMeetingTokenProperties": {"is_owner": True},
+    }
+    opened = http.post("/start", json=wish).json()
+    [room] = furnished.rooms()
+    assert (room["privacy"], room["config"]["max_participants"]) == ("private", 2)
+    assert http.delete(f"/sessions/{opened['sessionId']}").status_code == 204
+    furnished.await_free(http)
 
 
 @pytest.mark.parametrize(

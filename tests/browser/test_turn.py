@@ -222,7 +222,17 @@ def test_without_turn_the_person_is_told(
 ) -> None:
     with page_of(playwright, apart, tmp_path) as page:
         page.get_by_test_id("connect").click()
-        alert = page.get_by_role("alert").filter(visible=True).first
-        expect(alert).not_to_be_empty(timeout=CALL_MS)
+        expect(page.get_by_test_id("status")).to_have_attribute("data-state", "connecting")
+        alert = page.get_by_test_id("alert")
+        expect(alert).to_contain_text("no sound gets through", timeout=CALL_MS)
+        expect(alert).to_contain_text(
+            "Your browser and the server found no way to each other. Usually a firewall or two "
+            "separate networks are between them: the server then needs a TURN server "
+            "(OFFHOOK_TURN_URLS)."
+        )
+        expect(alert).to_have_count(1)
+        expect(page.get_by_test_id("status")).to_have_attribute("data-state", "idle")
+        expect(page.get_by_test_id("hangup")).to_have_count(0)
         expect(page.get_by_test_id("connect")).to_be_enabled()
+        expect(page.get_by_test_id("retry")).to_be_enabled()
         page.screenshot(path=str(tmp_path / "no-path.png"))

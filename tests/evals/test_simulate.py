@@ -60,6 +60,7 @@ def test_a_behaviour_is_read_from_a_file(tmp_path: Path) -> None:
     [
         ("[wits]\nspeed = 1", "wits.speed"),
         ("[wits", "is not valid TOML"),
+        ('[[faults.groq]]\nkind = "hang"', "nobody plays 'groq' .did you mean 'groq-chat'"),
         ('[[faults.daily]]\nkind = "flood"', "faults.daily.0.kind"),
     ],
 )

@@ -49,7 +49,8 @@ def test_without_servers_there_is_nothing() -> None:
 
 def test_what_is_right_passes() -> None:
     SETTINGS.check()
-    IceSettings(stun_urls=("stun:[::1]:3478", "stun:1.2.3.4")).check()
+    IceSettings(stun_urls=("stun:[::1]:3478", "stun:1.2.3.4:65535")).check()
+    IceSettings(turn_urls=("turn:a?transport=udp", "turns:[::1]:5349"), turn_secret="s").check()
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,10 @@ def test_what_is_right_passes() -> None:
         (IceSettings(stun_urls=("turn:stun.example",)), "OFFHOOK_STUN_URLS"),
         (IceSettings(turn_urls=("https://turn.example",), turn_secret="s"), "OFFHOOK_TURN_URLS"),
         (IceSettings(turn_urls=("turn:a?transport=sctp",), turn_secret="s"), "OFFHOOK_TURN_URLS"),
+        (IceSettings(turn_urls=("turns:a?transport=udp",), turn_secret="s"), "OFFHOOK_TURN_URLS"),
+        (IceSettings(turn_urls=("turn:a:99999",), turn_secret="s"), "OFFHOOK_TURN_URLS"),
+        (IceSettings(turn_urls=("turns:[::1]:65536",), turn_secret="s"), "OFFHOOK_TURN_URLS"),
+        (IceSettings(stun_urls=("stun:a:0",)), "OFFHOOK_STUN_URLS"),
         (IceSettings(turn_urls=("turn:turn.example",)), "OFFHOOK_TURN_SECRET"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,19 @@ async def test_the_person_gets_a_token_and_the_agent_another() -> None:
     claims = read(agent._client._token)
     assert (claims["sub"], claims["name"]) == ("agent", "Robin")
     assert claims["video"]["room"] == "offhook-abc"
+
+
+async def test_a_connection_that_is_lost_is_no_longer_alive() -> None:
+    """As LiveKit's client reports it to Pipecat; our own leaving says the same."""
+    line = LiveKitLine(SETTINGS, call_id="abc", bot_name="Robin", life_secs=60)
+    await line.open()
+    agent: Any = line.transport()
+    assert line.alive()
+    agent._client._connected = True
+    await agent._client._async_on_disconnected()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(task for _, task in agent._event_tasks))
+    assert not line.alive()
 
 
 def test_a_token_is_signed_with_the_secret() -> None:

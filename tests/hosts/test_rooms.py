@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 import hosts.host
+import hosts.rooms
 from bots.plan import plan_call
 from errors import NotFoundError, OffhookError
 from evals.simulators.behaviour import Behaviour, Fault
@@ -59,6 +60,7 @@ class Daily:
 
 @pytest.fixture
 async def daily(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Daily]:
+    monkeypatch.setattr(hosts.rooms, "LATE_SECS", 0.0)
     async with Vendors() as vendors:
         monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
         async with DailyRest(patience=HASTE) as rest:
@@ -213,3 +215,49 @@ async def test_stopping_while_daily_is_asked_deletes_the_room(
         with pytest.raises(NotFoundError):
             await asking
     assert await daily.rooms() == []
+
+
+async def until(daily: Daily, method: str) -> None:
+    """Wait until Daily was asked that."""
+    async with asyncio.timeout(10):
+        while not any(seen.method == method for seen in daily.vendors.desk.seen):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_room_that_is_made_after_its_deletion_is_deleted_again(
+    daily: Daily, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Daily finishes what nobody waits for any more when it was already told to delete it."""
+    monkeypatch.setattr(hosts.rooms, "LATE_SECS", 1.0)
+    daily.break_with(kind="hang")
+    line = daily.line()
+    opening = asyncio.ensure_future(line.open())
+    await until(daily, "POST")
+    opening.cancel()
+    await asyncio.wait({opening})
+    closing = asyncio.ensure_future(line.close())
+    await until(daily, "DELETE")
+    await daily.make("offhook-c0ffee")
+    assert len(await daily.rooms()) == 1
+    await closing
+    assert await daily.rooms() == []
+
+
+async def test_a_room_that_was_answered_for_is_deleted_once(daily: Daily) -> None:
+    line = daily.line()
+    await line.open()
+    await line.close()
+    assert [seen.method for seen in daily.vendors.desk.seen].count("DELETE") == 1
+
+
+@pytest.mark.parametrize("lost", ["on_left", "on_error"])
+async def test_a_bot_that_is_out_of_the_room_is_no_longer_alive(daily: Daily, lost: str) -> None:
+    """The events as Pipecat passes them on; Daily's own servers raise them."""
+    line = daily.line()
+    await line.open()
+    transport: Any = line.transport()
+    assert line.alive()
+    await transport._call_event_handler(lost, *["lost"][: lost == "on_error"])
+    await transport.cleanup()
+    assert not line.alive()
+    await line.close()

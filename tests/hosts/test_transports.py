@@ -61,6 +61,10 @@ def test_an_empty_environment_is_fine() -> None:
         ({"OFFHOOK_STUN_URLS": "a.example"}, "OFFHOOK_STUN_URLS"),
         ({"OFFHOOK_TURN_URLS": "turn:a.example"}, "OFFHOOK_TURN_SECRET"),
         ({"DAILY_API_URL": "http://api.daily.co/v1"}, "DAILY_API_URL"),
+        ({"DAILY_API_URL": "http://localhost.example/v1"}, "DAILY_API_URL"),
+        ({"DAILY_API_URL": "http://127.0.0.1@api.example"}, "DAILY_API_URL"),
+        ({"OFFHOOK_DAILY_ROOMS": "standup, *"}, "OFFHOOK_DAILY_ROOMS"),
+        ({"OFFHOOK_DAILY_ROOMS": "https://a.daily.co/r"}, "OFFHOOK_DAILY_ROOMS"),
         ({"DAILY_GEO": "Frankfurt"}, "DAILY_GEO"),
         ({"LIVEKIT_URL": "https://livekit.example"}, "LIVEKIT_URL"),
     ],
@@ -69,6 +73,23 @@ def test_what_cannot_be_used_is_named(env: dict[str, str], field: str) -> None:
     with pytest.raises(ConfigError) as caught:
         TransportSettings.read(env)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/daily/v1", "http://localhost/v1"])
+def test_a_daily_on_this_machine_needs_no_https(url: str) -> None:
+    assert TransportSettings.read({"DAILY_API_URL": url}).daily_url == url
+
+
+def test_no_room_is_joined_that_the_operator_did_not_name() -> None:
+    transports = Transports(TransportSettings.read({"OFFHOOK_DAILY_ROOMS": "standup, open-*"}))
+    for name in ("standup", "open-1", "open-"):
+        transports.check_room(name)
+    for name in ("standup-2", "open", "Standup", "offhook-1", "*"):
+        with pytest.raises(ConfigError):
+            transports.check_room(name)
+    with pytest.raises(ConfigError, match="OFFHOOK_DAILY_ROOMS") as caught:
+        Transports().check_room("standup")
+    assert (caught.value.field, caught.value.status) == ("dailyRoom", 422)
 
 
 def test_secrets_are_hidden_once_they_are_read() -> None:

@@ -48,7 +48,7 @@ async def test_the_socket_is_carried_until_the_line_is_closed() -> None:
     line = SocketLine()
     socket = SimpleNamespace(client_state=SimpleNamespace(name="CONNECTED"))
     assert not line.alive()
-    carrying = asyncio.ensure_future(line.carry(socket, origins=()))
+    carrying = asyncio.ensure_future(line.carry(socket))
     await line.arrival()
     assert line.alive()
     socket.client_state.name = "DISCONNECTED"

@@ -40,7 +40,7 @@ def test_livekit_keeps_little_ahead() -> None:
 
 
 def test_a_websocket_carries_protobuf() -> None:
-    transport: Any = socket_transport(object(), [])
+    transport: Any = socket_transport(object())
     check(transport._params)
     assert transport._params.serializer
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from loguru import logger
 from pipecat.frames.frames import (
     InputAudioRawFrame,
     InputTransportMessageFrame,
@@ -18,7 +20,7 @@ from starlette.websockets import WebSocketState
 
 from errors import BadRequestError
 from pipelines.transports import socket_transport
-from pipelines.websocket import LEAD_SECS, CallerFrames
+from pipelines.websocket import AHEAD_SECS, LEAD_SECS, Ahead, CallerFrames
 from tests.support.protobuf import packed, unpacked
 
 pytestmark = pytest.mark.unit
@@ -67,11 +69,51 @@ async def test_an_interruption_is_a_message_of_its_own() -> None:
     assert unpacked(sent)[0] == "interruption"
 
 
-def test_pipecat_checks_the_origin_again() -> None:
-    socket = SimpleNamespace(headers={"origin": "https://elsewhere.example"})
-    with pytest.raises(ValueError, match=r"elsewhere\.example"):
-        socket_transport(socket, ["https://offhook.example"])
-    socket_transport(socket, [])
+@given(
+    sent=st.lists(st.tuples(st.floats(0, 10), st.floats(0.001, 3)), max_size=60),
+    began_secs=st.floats(0, 1e6),
+)
+def test_what_is_taken_is_never_far_ahead_of_the_clock(
+    sent: list[tuple[float, float]], began_secs: float
+) -> None:
+    """Over every stretch of time: what it lasted, the bound, and the one message that passes it."""
+    ahead, now_secs = Ahead(), began_secs
+    longest = max((secs for _, secs in sent), default=0.0)
+    excess_secs = 0.0
+    for gap_secs, secs in sent:
+        now_secs += gap_secs
+        excess_secs = max(0.0, excess_secs - gap_secs)
+        taken = ahead.take(secs, now_secs=now_secs)
+        excess_secs += secs if taken else 0.0
+        assert excess_secs <= AHEAD_SECS + longest + 1e-6
+
+
+@given(
+    late_secs=st.lists(st.floats(0, AHEAD_SECS / 2), max_size=100),
+    chunk_secs=st.floats(0.01, 0.5),
+)
+def test_nothing_is_dropped_of_what_comes_in_real_time_but_late(
+    late_secs: list[float], chunk_secs: float
+) -> None:
+    ahead, now_secs = Ahead(), 0.0
+    for number, late in enumerate(late_secs):
+        # In order, as a network delivers: no chunk overtakes the one before it.
+        now_secs = max(now_secs, number * chunk_secs + late)
+        assert ahead.take(chunk_secs, now_secs=now_secs)
+
+
+async def test_a_flood_is_dropped_and_told_once() -> None:
+    frames, told = CallerFrames(16_000), list[str]()
+    sink = logger.add(told.append, level="WARNING", format="{message}")
+    try:
+        taken = [await frames.deserialize(audio(data=bytes(32_000))) for _ in range(500)]
+        said = [await frames.deserialize(packed("message", data="{}")) for _ in range(500)]
+    finally:
+        logger.remove(sink)
+    assert isinstance(taken[0], InputAudioRawFrame)
+    assert isinstance(said[0], InputTransportMessageFrame)
+    assert taken[-1] is said[-1] is None
+    assert len(told) == 1
 
 
 class _Sink:
@@ -90,7 +132,7 @@ class _Sink:
 async def test_sound_is_sent_ahead_by_the_lead_and_no_more() -> None:
     """The output's clock is the loop's: 20 ms chunks, more of them than fit into the lead."""
     sink = _Sink()
-    output: Any = socket_transport(sink, []).output()
+    output: Any = socket_transport(sink).output()
     output._sample_rate, output._audio_chunk_size = 24_000, 960
     chunk = OutputAudioRawFrame(audio=b"\0" * 960, sample_rate=24_000, num_channels=1)
     loop = asyncio.get_running_loop()

@@ -39,10 +39,41 @@ describe("a refusal of the server", () => {
     expect(problem.detail).toBe("The server answered 500.");
   });
 
-  it("has words where there was no answer", async () => {
-    const response = new Response("<h1>Bad gateway</h1>", { status: 502 });
-    const behindProxy = explain(new RefusedError(await readRefusal(response)));
-    expect(behindProxy.title).toBe("The server does not answer");
+  it.each([
+    [502, "daily_key", "Daily refuses the key (401). Check DAILY_API_KEY."],
+    [502, "daily", "Daily has a fault of its own (500). Try again soon."],
+    [504, "daily_unreachable", "Daily does not answer. Check this server's way to DAILY_API_URL."],
+  ])("passes on what a service behind the server did: %i %s", async (status, code, message) => {
+    expect(await refused(status, { code, message })).toEqual({
+      title: "A service that the server needs has failed",
+      detail: message,
+      remedy: "redial",
+    });
+  });
+
+  it("says when to try again where a service behind the server is busy", async () => {
+    const error = { code: "daily_busy", message: "Daily has too many requests (429)." };
+    const busy = {
+      title: "A service that the server needs is busy",
+      detail: error.message,
+      remedy: "redial",
+    };
+    expect(await refused(503, error, { "Retry-After": "7" })).toEqual({ ...busy, waitSecs: 7 });
+    expect(await refused(503, error)).toEqual(busy);
+  });
+
+  it.each([502, 503, 504])("has words where only a proxy answered: %i", async (status) => {
+    const title = "The server does not answer";
+    for (const body of [null, "<h1>Oops</h1>", '{"error": "Oops"}']) {
+      const refusal = await readRefusal(new Response(body, { status }));
+      expect(explain(new RefusedError(refusal)).title).toBe(title);
+    }
+    const named = await refused(status, { code: `http_${status}`, message: "Oops" });
+    expect(named.title).toBe(title);
+    expect(named.detail).not.toContain("Oops");
+  });
+
+  it("has words where there was no answer", () => {
     expect(explain(new RefusedError(UNREACHABLE)).title).toBe("The server does not answer");
   });
 });

@@ -48,6 +48,12 @@ export const BOT_FAILED: Problem = {
   remedy: "redial",
 };
 
+export const PROVIDER_FAILED: Problem = {
+  title: "A service that the bot needs has failed",
+  detail: "The call could not go on without it. The server’s log says which, and why. Call again.",
+  remedy: "redial",
+};
+
 const MIC: Record<string, Problem> = {
   permissions: {
     title: "The microphone is blocked",
@@ -88,17 +94,30 @@ export function explain(error: unknown): Problem {
   return LINE_LOST;
 }
 
+const NOBODY_THERE: Problem = {
+  title: "The server does not answer",
+  detail: "See that it is running and reachable from here, then try again.",
+  remedy: "redial",
+};
+
 export function explainRefusal({ status, code, message, ...rest }: Refusal): Problem {
   const { field, retryAfterSecs } = rest;
   switch (status) {
     case 0:
+      return NOBODY_THERE;
     case 502:
     case 503:
     case 504:
+      // A code that only repeats the status is that of a proxy, before a server that is not there.
+      if (code.startsWith("http_")) return NOBODY_THERE;
       return {
-        title: "The server does not answer",
-        detail: "See that it is running and reachable from here, then try again.",
+        title:
+          status === 503
+            ? "A service that the server needs is busy"
+            : "A service that the server needs has failed",
+        detail: message,
         remedy: "redial",
+        ...(retryAfterSecs !== undefined && { waitSecs: retryAfterSecs }),
       };
     case 401:
     case 403:
@@ -144,8 +163,10 @@ export function explainFailure(message: string): Problem {
 }
 
 /** How the call ended: a sentence, or a problem where it should not have ended. */
-export function explainEnd(reason: EndReason | undefined): string | Problem {
+export function explainEnd(reason: EndReason): string | Problem {
   switch (reason) {
+    case "caller_hung_up":
+      return "You hung up.";
     case "bot_hung_up":
       return "The bot hung up.";
     case "idle":
@@ -155,11 +176,10 @@ export function explainEnd(reason: EndReason | undefined): string | Problem {
     case "server_stopped":
       return "The server is being stopped, so the call ended.";
     case "provider_failed":
+      return PROVIDER_FAILED;
     case "crashed":
       return BOT_FAILED;
     case "never_joined":
       return NO_ANSWER;
-    default:
-      return "You hung up.";
   }
 }

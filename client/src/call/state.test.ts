@@ -1,11 +1,23 @@
 import { describe, expect, it } from "vitest";
-import type { CallEvent } from "./events";
-import { explainFailure, LINE_LOST, NO_ANSWER } from "./problem";
+import type { CallEvent, EndReason } from "./events";
+import { BOT_FAILED, explainFailure, LINE_LOST, NO_ANSWER, PROVIDER_FAILED } from "./problem";
 import { type Action, IDLE, reduce } from "./state";
 
 const play = (...actions: Action[]) => actions.reduce(reduce, IDLE);
 const live: Action[] = [{ kind: "dial" }, { kind: "answered", atMs: 5 }];
 const event = (happened: CallEvent): Action => ({ kind: "event", event: happened });
+
+/** What the page says of a call that ended for this reason. */
+const ENDS: Record<EndReason, { farewell: string } | { problem: object }> = {
+  caller_hung_up: { farewell: "You hung up." },
+  bot_hung_up: { farewell: "The bot hung up." },
+  idle: { farewell: "Nobody spoke for a while, so the call ended." },
+  max_duration: { farewell: "The call reached its time limit." },
+  server_stopped: { farewell: "The server is being stopped, so the call ended." },
+  never_joined: { problem: NO_ANSWER },
+  provider_failed: { problem: PROVIDER_FAILED },
+  crashed: { problem: BOT_FAILED },
+};
 
 describe("the call", () => {
   it("is dialled, then live", () => {
@@ -56,21 +68,20 @@ describe("the end", () => {
     expect(state.script.lines).toHaveLength(1);
   });
 
-  it("is a farewell where the bot hung up", () => {
-    const state = play(...live, event({ kind: "call_ended", reason: "bot_hung_up" }), {
-      kind: "ended",
-    });
-    expect(state).toMatchObject({
-      phase: "idle",
-      farewell: "The bot hung up.",
-      problem: undefined,
-    });
+  it.each(Object.keys(ENDS) as EndReason[])("is told by its reason: %s", (reason) => {
+    const words = { phase: "idle", farewell: undefined, problem: undefined, ...ENDS[reason] };
+    const told = event({ kind: "call_ended", reason });
+    expect(play(...live, told).phase).toBe("live");
+    expect(play(...live, told, { kind: "ended" })).toMatchObject(words);
+    const early: Action[] = [{ kind: "dial" }, told];
+    expect(play(...early, { kind: "ended", problem: LINE_LOST })).toMatchObject(words);
   });
 
-  it("is a problem where the line broke off or the bot crashed", () => {
-    expect(play(...live, { kind: "ended" }).problem).toBe(LINE_LOST);
-    const crashed = event({ kind: "call_ended", reason: "crashed" });
-    expect(play(...live, crashed, { kind: "ended" }).problem?.title).toMatch(/failed/);
+  it("is a problem where the line broke off without a reason", () => {
+    expect(play(...live, { kind: "ended" })).toMatchObject({
+      problem: LINE_LOST,
+      farewell: undefined,
+    });
   });
 
   it("is a problem where nobody picked up", () => {

@@ -71,7 +71,7 @@ async def test_settings_can_change_and_rubbish_ends_the_connection() -> None:
         pytest.param({"model": "nova-3"}, "No such model", id="model"),
         pytest.param({"encoding": "opus"}, "encoding", id="encoding"),
         pytest.param({"language_hint": "es"}, "flux-general-multi", id="hint"),
-        pytest.param({"eot_threshold": "0.95"}, "eot_threshold", id="threshold"),
+        pytest.param({"eot_threshold": "1.05"}, "eot_threshold", id="threshold"),
         pytest.param({"eager_eot_threshold": "0.8"}, "above", id="eager"),
         pytest.param({"eot_timeout_ms": "100"}, "eot_timeout_ms", id="timeout"),
     ],

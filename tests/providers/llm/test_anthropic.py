@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from evals.simulators.vendors import Vendors
 from providers.llm.anthropic import AnthropicLlm
@@ -67,6 +68,14 @@ async def test_how_it_thinks_is_chosen(
     vendors: Vendors, settings: dict[str, Any], thinking: dict[str, Any]
 ) -> None:
     assert (await asked(vendors, "anthropic", **settings))["thinking"] == thinking
+
+
+@pytest.mark.parametrize("max_tokens", [1024, 1500])
+def test_a_budget_leaves_room_for_words(max_tokens: int) -> None:
+    budget = {"model": OLDER, "thinking_budget_tokens": max_tokens}
+    limit = {} if max_tokens == 1024 else {"max_tokens": max_tokens}
+    with pytest.raises(ValidationError, match="thinking_budget_tokens\n  it must be less than max"):
+        AnthropicLlm.model_validate(budget | limit)
 
 
 async def test_how_thorough_it_is(vendors: Vendors) -> None:

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from bots.bot import load_bot
+from errors import ConfigError
 from evals.simulators.vendors import Vendors
 from providers.llm.ollama import OllamaLlm
 from tests.support.llms import Site, asked, bodies, saying
@@ -49,3 +50,9 @@ def test_its_server_can_be_looked_for() -> None:
 def test_its_address_ends_in_v1() -> None:
     with pytest.raises(ValidationError, match="base_url"):
         OllamaLlm(base_url="http://127.0.0.1:11434")
+
+
+def test_it_is_on_this_machine_where_vendors_are_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_VENDORS", "http://127.0.0.1:7870")
+    with pytest.raises(ConfigError, match="this machine"):
+        OllamaLlm(base_url="http://192.168.0.2:11434/v1").build(Site())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from bots.bot import load_bot
-from errors import MissingError
+from errors import ConfigError, MissingError
 from evals.simulators.behaviour import Fault
 from evals.simulators.vendors import Vendors
 from providers.llm.openai_compatible import OpenAiCompatibleLlm
@@ -72,6 +73,20 @@ def test_its_server_can_be_looked_for() -> None:
 def test_what_is_no_address_and_no_variable(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         OpenAiCompatibleLlm(**settings)
+
+
+@pytest.mark.parametrize("url", ["https://api.openai.com/v1", "http://192.168.0.2:8000/v1"])
+def test_no_real_vendor_is_called_where_all_are_simulated(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFHOOK_VENDORS", "http://127.0.0.1:7870")
+    with pytest.raises(ConfigError, match=re.escape(url)):
+        OpenAiCompatibleLlm(base_url=url).build(Site())
+
+
+def test_a_key_is_not_sent_in_the_clear() -> None:
+    with pytest.raises(ValidationError, match="key_env\n  a key is only sent encrypted"):
+        OpenAiCompatibleLlm(base_url="http://192.168.0.2:8000/v1", key_env="MY_KEY")
 
 
 async def test_the_opening_is_read_before_the_first_call(vendors: Vendors, tmp_path: Path) -> None:

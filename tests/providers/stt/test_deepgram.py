@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pipecat.frames.frames import InterimTranscriptionFrame, STTMetadataFrame, TranscriptionFrame
+from pydantic import ValidationError
 
 from evals.simulators.vendors import Vendors
 from providers.stt.deepgram import DeepgramStt
@@ -85,7 +86,6 @@ async def test_what_is_asked_for_is_what_the_settings_say(vendors: Vendors) -> N
         language="en-GB",
         keyterms=["Offhook", "Dr Patel"],
         endpointing_ms=None,
-        utterance_end_ms=1000,
         numerals=True,
         smart_format=True,
         profanity_filter=True,
@@ -111,7 +111,6 @@ ASKED = {
     "channels": "1",
     "interim_results": "true",
     "endpointing": "false",
-    "utterance_end_ms": "1000",
     "keyterm": "Offhook",
     "punctuate": "true",
     "smart_format": "true",
@@ -120,6 +119,18 @@ ASKED = {
     "redact": "pci",
     "mip_opt_out": "true",
 }
+
+
+@pytest.mark.parametrize("model", ["nova-2", "nova-2-phonecall", "nova", "base", "whisper-large"])
+def test_an_older_model_takes_no_keyterms(model: str) -> None:
+    with pytest.raises(ValidationError, match=f"keyterms\n  {model} takes no keyterms"):
+        DeepgramStt(model=model, keyterms=("Offhook",))
+    assert DeepgramStt(model=model).keyterms == ()
+
+
+@pytest.mark.parametrize("model", ["nova-3", "nova-3-medical", "11d5-of-our-own"])
+def test_a_newer_model_takes_keyterms(model: str) -> None:
+    assert DeepgramStt(model=model, keyterms=("Offhook",)).keyterms == ("Offhook",)
 
 
 @pytest.mark.parametrize(("fault", "says"), FAULTS.values(), ids=FAULTS)

@@ -168,6 +168,20 @@ async def test_what_is_asked_for_is_what_the_settings_say(vendors: Vendors) -> N
     }
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"eot_threshold": 0.5, "eot_timeout_ms": 500},
+        {"eot_threshold": 1.0, "eot_timeout_ms": 60_000},
+    ],
+)
+async def test_deepgrams_limits_are_ours(vendors: Vendors, settings: dict[str, float]) -> None:
+    async with listening(reaching(vendors, **settings).build(Nowhere())):
+        pass
+    (seen,) = vendors.desk.seen
+    assert {name: float(seen.query[name]) for name in settings} == settings
+
+
 def test_settings_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ValidationError, match="above eot_threshold"):
         DeepgramFluxStt(eager_eot_threshold=0.9, eot_threshold=0.6)

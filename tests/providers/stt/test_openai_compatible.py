@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pipecat.frames.frames import TranscriptionFrame
+from pydantic import ValidationError
 
-from errors import MissingError
+from errors import ConfigError, MissingError
 from evals.simulators.vendors import Vendors
 from providers.stt.openai_compatible import OpenAiCompatibleStt
 from tests.support.ears import LINES, Nowhere, behaving, listening, sentence
@@ -33,6 +36,20 @@ def test_a_key_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("MY_KEY", raising=False)
     with pytest.raises(MissingError, match="MY_KEY"):
         OpenAiCompatibleStt(key_env="MY_KEY").build(Nowhere())
+
+
+@pytest.mark.parametrize("url", ["https://api.openai.com/v1", "http://192.168.0.2:8000/v1"])
+def test_no_real_vendor_is_called_where_all_are_simulated(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFHOOK_VENDORS", "http://127.0.0.1:7870")
+    with pytest.raises(ConfigError, match=re.escape(url)):
+        OpenAiCompatibleStt(base_url=url).build(Nowhere())
+
+
+def test_a_key_is_not_sent_in_the_clear() -> None:
+    with pytest.raises(ValidationError, match="key_env\n  a key is only sent encrypted"):
+        OpenAiCompatibleStt(base_url="http://192.168.0.2:8000/v1", key_env="MY_KEY")
 
 
 async def _form_sent(stt: OpenAiCompatibleStt) -> dict[str, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncGenerator
 
 import pytest
+from pydantic import ValidationError
 
-from errors import MissingError
+from errors import ConfigError, MissingError
 from evals.simulators.behaviour import Behaviour, Voice
 from evals.simulators.vendors import Vendors
 from providers.tts.openai_compatible import OpenAiCompatibleTts
@@ -93,3 +95,17 @@ def test_what_it_needs_can_be_looked_for() -> None:
     assert OpenAiCompatibleTts().variables() == ()
     assert OpenAiCompatibleTts(key_env="SPEECH_KEY").variables() == ("SPEECH_KEY",)
     assert OpenAiCompatibleTts().server() == "http://127.0.0.1:8880/v1"
+
+
+@pytest.mark.parametrize("url", ["https://api.openai.com/v1", "http://192.168.0.2:8000/v1"])
+def test_no_real_vendor_is_called_where_all_are_simulated(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFHOOK_VENDORS", "http://127.0.0.1:7870")
+    with pytest.raises(ConfigError, match=re.escape(url)):
+        OpenAiCompatibleTts(base_url=url).build(Here())
+
+
+def test_a_key_is_not_sent_in_the_clear() -> None:
+    with pytest.raises(ValidationError, match="key_env\n  a key is only sent encrypted"):
+        OpenAiCompatibleTts(base_url="http://192.168.0.2:8000/v1", key_env="MY_KEY")

@@ -6,10 +6,11 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from errors import ConfigError
 from evals.simulators.behaviour import Behaviour, Fault, Voice
 from evals.simulators.vendors import Vendors
 from providers.tts.opentts import OpenTtsTts
-from tests.support.speaking import speaking
+from tests.support.speaking import Here, speaking
 
 pytestmark = pytest.mark.integration
 
@@ -64,3 +65,9 @@ async def test_what_is_no_wav_is_told_of(vendors: Vendors) -> None:
 
 def test_its_server_can_be_looked_for() -> None:
     assert OpenTtsTts().server() == "http://127.0.0.1:5500"
+
+
+def test_it_is_on_this_machine_where_vendors_are_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_VENDORS", "http://127.0.0.1:7870")
+    with pytest.raises(ConfigError, match="this machine"):
+        OpenTtsTts(base_url="http://192.168.0.2:5500").build(Here())
