@@ -80,7 +80,7 @@ base_url = "{ws}/cartesia"
 def refusing(vendors: Vendors, *services: str) -> None:
     """Let services refuse every key, and quote it back."""
     fault = Fault(kind="status", status=401, times=None)
-    vendors.desk.behave(Behaviour(faults={service: (fault,) for service in services}))
+    vendors.desk.behave(Behaviour(faults=dict.fromkeys(services, (fault,))))
 
 
 def none_in(said: str) -> None:
