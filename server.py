@@ -344,7 +344,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         if importlib.util.find_spec(package) is None:
             raise MissingError(
                 f"The benches need the package {package}, which is not installed; "
-                "it comes with offhook[dev]. `make test` installs it."
+                "`make test` installs it."
             )
 
     from records.logs import configure

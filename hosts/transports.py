@@ -19,6 +19,7 @@ from hosts.retry import Patience
 from hosts.rooms import DailyLine, RoomWish
 from hosts.webrtc import WebRtcLine
 from hosts.websocket import SocketLine
+from pipelines.config import absent_package
 from providers.base import is_set
 from records.redact import hide
 
@@ -131,10 +132,7 @@ class Transports:
         module = _PACKAGES.get(name)
         if module and not _installed(module):
             package = module.partition(".")[0]
-            lacking.append(
-                f"The package {package} is not installed ({name}); "
-                f"it comes with: pip install 'offhook[{name}]'."
-            )
+            lacking.append(absent_package(package, name, extra=name))
         if name == "daily" and not is_set("DAILY_API_KEY"):
             lacking.append("The environment variable DAILY_API_KEY is not set (daily).")
         if name == "livekit":

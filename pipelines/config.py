@@ -7,7 +7,7 @@ import importlib.util
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from pydantic import (
     BaseModel,
@@ -199,13 +199,21 @@ def missing(
                 lacks.append(f"The environment variable {name} is not set ({stage.provider}).")
         for name in stage.packages:
             if importlib.util.find_spec(name) is None:
-                lacks.append(
-                    f"The package {name} is not installed ({stage.provider}); "
-                    f"it comes with: pip install 'offhook[{stage.extra}]'."
-                )
+                lacks.append(absent_package(name, stage.provider, extra=stage.extra or ""))
         lacks += absent_weights(stage.weights())
         lacks += _unreachable(stage)
     return list(dict.fromkeys(lacks))
+
+
+def absent_package(package: str, wanted_by: str, *, extra: str) -> str:
+    """The sentence that says how to install what `extra` brings, from this project's own folder.
+
+    Not by the project's name: what an index has under it may be somebody else's.
+    """
+    return (
+        f"The package {package} is not installed ({wanted_by}); it comes with the extra {extra!r}: "
+        f"in Offhook's folder, .venv/bin/pip install -e '.[{extra}]'."
+    )
 
 
 def _unreachable(stage: StageConfig) -> list[str]:
@@ -302,9 +310,12 @@ def _known_fields(path: list[str], provider: str) -> list[str]:
         return list(PipelineConfig.model_fields)
     if path == ["turn"]:
         return list(TurnConfig.model_fields)
-    kinds: dict[str, type[StageConfig]] = {"stt": SttConfig, "llm": LlmConfig, "tts": TtsConfig}
-    base = kinds.get(path[0])
-    for model in base.__subclasses__() if base else []:
-        if model.model_fields["provider"].default == provider:
-            return list(model.model_fields)
-    return []
+    return list(_settings(path[0], provider))
+
+
+def _settings(stage: str, provider: str) -> Iterable[str]:
+    """Names of a provider's settings; none if there is no such provider."""
+    union: Any = {"stt": _Stt, "llm": _Llm, "tts": _Tts}.get(stage)
+    models: tuple[type[StageConfig], ...] = get_args(get_args(union)[0]) if union else ()
+    named = (m for m in models if m.model_fields["provider"].default == provider)
+    return next((model.model_fields for model in named), ())

@@ -139,7 +139,7 @@ class StageConfig(BaseModel, frozen=True, extra="forbid"):
     env: ClassVar[tuple[str, ...]] = ()
     """Environment variables that must be set, whatever the settings."""
     extra: ClassVar[str | None] = None
-    """The extra of the distribution (`offhook[EXTRA]`) that brings the packages."""
+    """The extra in `pyproject.toml` that brings the packages."""
     packages: ClassVar[tuple[str, ...]] = ()
     """Importable modules that must be installed."""
     needs_network: ClassVar[bool] = False

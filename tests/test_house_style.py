@@ -49,6 +49,7 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
     },
     "tests/browser/test_page.py": {"evals/bench_page.py"},
     "tests/pipelines/test_config.py": {"providers/base.py", "providers/kinds.py"},
+    "tests/providers/test_local_speech.py": {"providers/stt/moonshine.py"},
     "tests/records/test_record.py": {"records/events.py"},
     "tests/test_server.py": {"records/logs.py"},
     # The benches are these commands in a loop.

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from providers.base import PerCall, Site
-from providers.kinds import SttConfig
+from providers.stt._local import LocalStt
 
 if TYPE_CHECKING:
     from pipecat.services.stt_service import STTService
 
 
-class WhisperCppStt(SttConfig, frozen=True):
+class WhisperCppStt(LocalStt, frozen=True):
     """English; partial transcripts while the caller speaks. Each call loads its own model."""
 
     extra: ClassVar[str | None] = "whisper"
@@ -31,23 +31,11 @@ class WhisperCppStt(SttConfig, frozen=True):
     """Names and spellings to expect, in a sentence."""
     partial_ms: PerCall[int] = Field(default=1000, ge=200, le=5000)
     """Audio between two partial transcripts; more where a decode takes more than half of it."""
-    quiet_ms: PerCall[int] = Field(default=100, ge=50, le=500)
-    """Quiet after which the final transcript is prepared, before the VAD stops."""
-    likely_end_ms: PerCall[int] = Field(default=180, ge=50, le=1000)
-    """Quiet after which that transcript is announced, for answers that start early."""
-    preroll_ms: int = Field(default=600, ge=200, le=2000)
-    """Audio kept from before the VAD heard speech, which it does 200 ms late or later."""
     final_p99_ms: int = Field(default=2000, ge=250, le=10_000)
     """From the end of speech to the final transcript, 99th percentile: measure your machine's."""
 
-    def weights(self) -> tuple[str, ...]:
-        """The recogniser's weights."""
-        return (self.model,)
-
     def build(self, site: Site) -> STTService:
         """Load the model, warm it with a second of silence, and make the Pipecat service."""
-        from providers.stt._moonshine_service import LocalSttService
-        from providers.stt._segmenter import SegmenterTuning
         from providers.stt._whisper_cpp_decoder import WhisperCppDecoder
 
         decoder = WhisperCppDecoder(
@@ -57,14 +45,4 @@ class WhisperCppStt(SttConfig, frozen=True):
             prompt=self.prompt,
         )
         decoder.warm()
-        return LocalSttService(
-            decoder,
-            model=self.model,
-            final_p99_secs=self.final_p99_ms / 1000,
-            tuning=SegmenterTuning(
-                preroll_ms=self.preroll_ms,
-                partial_ms=self.partial_ms,
-                quiet_ms=self.quiet_ms,
-                likely_end_ms=self.likely_end_ms,
-            ),
-        )
+        return self.service(decoder)

@@ -119,8 +119,8 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(
             raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(importlib.util, "find_spec", nothing)
-    assert "offhook[daily]" in " ".join(Transports().lacks("daily"))
-    assert "offhook[livekit]" in " ".join(Transports().lacks("livekit"))
+    assert "'.[daily]'" in " ".join(Transports().lacks("daily"))
+    assert "'.[livekit]'" in " ".join(Transports().lacks("livekit"))
 
 
 async def test_the_browser_and_the_bot_have_credentials_of_their_own() -> None:

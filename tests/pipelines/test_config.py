@@ -187,3 +187,10 @@ def test_a_turn_is_ended_by_somebody() -> None:
         parse(table)
     assert error.value.field == "turn.commit"
     assert resolve("flux").stt.ends_turns
+
+
+@pytest.mark.parametrize("provider", ["groq", "anthropic", "llama_cpp"])
+def test_a_misspelt_setting_is_mended_for_every_provider(provider: str) -> None:
+    table = load_preset("cloud") | {"llm": {"provider": provider, "temprature": 1}}
+    with pytest.raises(ConfigError, match=r"llm.temprature: .*did you mean 'temperature'"):
+        parse(table)

@@ -138,7 +138,7 @@ def test_it_builds_with_its_secrets_and_names_the_one_that_is_missing(
     if settings.weights() or settings.sidecars(_Nowhere()):
         pytest.skip("needs weights; built by its own tests")
     if missing := [name for name in settings.packages if find_spec(name) is None]:
-        pytest.skip(f"needs {', '.join(missing)}: pip install 'offhook[{settings.extra}]'")
+        pytest.skip(f"needs {', '.join(missing)}: the extra {settings.extra}")
     monkeypatch.delenv("OFFHOOK_VENDORS", raising=False)
     for name in settings.env:
         monkeypatch.delenv(name, raising=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 import pytest
-from pipecat.frames.frames import AggregatedTextProgressFrame, TTSTextFrame
 from pydantic import ValidationError
 
 from errors import MissingError
@@ -38,31 +37,6 @@ async def test_a_reply_is_one_context_of_whole_clauses(vendors: Vendors) -> None
     assert len({message["context_id"] for message in said}) == 1
     assert [message["continue"] for message in said] == [True, True, True, False]
     assert {message["max_buffer_delay_ms"] for message in said} == {0}
-
-
-async def test_words_come_as_they_are_heard_and_as_they_were_written(vendors: Vendors) -> None:
-    async with speaking(CartesiaTts()) as voice:
-        await voice.reply("It costs $80 in all. Shall I book it?")
-        await voice.ended()
-        tap = voice.flow.tap
-    words = tap.of(TTSTextFrame)
-    assert [word.text for word in words] == [
-        "It",
-        "costs",
-        "eighty",
-        "dollars",
-        "in",
-        "all.",
-        "Shall",
-        "I",
-        "book",
-        "it?",
-    ]
-    times = [word.pts or 0 for word in words]
-    assert times == sorted(times)
-    written = [frame.accumulated_text for frame in tap.of(AggregatedTextProgressFrame)]
-    assert written[:4] == ["It", "It costs", "It costs $80", "It costs $80 in"]
-    assert written[-1] == "Shall I book it?"
 
 
 async def test_its_options_reach_the_vendor(vendors: Vendors) -> None:

@@ -6,11 +6,13 @@ from collections.abc import AsyncGenerator, Callable
 
 import pytest
 from pipecat.frames.frames import (
+    AggregatedTextProgressFrame,
     InterruptionFrame,
     TTSAudioRawFrame,
     TTSSpeakFrame,
     TTSStartedFrame,
     TTSStoppedFrame,
+    TTSTextFrame,
 )
 
 from evals.simulators.behaviour import Behaviour, Fault, Latency, Voice
@@ -185,3 +187,29 @@ async def test_a_line_that_dies_costs_the_reply_alone(
         assert voice.secs - before_secs == pytest.approx(SECS, rel=0.05)
         assert len(voice.flow.tap.of(TTSStoppedFrame)) == 2
     assert vendors.desk.count(service) == 2
+
+
+@pytest.mark.parametrize("service", ["cartesia", "elevenlabs"], indirect=True)
+async def test_words_come_as_they_are_heard_and_as_they_were_written(config: TtsConfig) -> None:
+    async with speaking(config) as voice:
+        await voice.reply("It costs $80 in all. Shall I book it?")
+        await voice.ended()
+        tap = voice.flow.tap
+    words = tap.of(TTSTextFrame)
+    assert [word.text for word in words] == [
+        "It",
+        "costs",
+        "eighty",
+        "dollars",
+        "in",
+        "all.",
+        "Shall",
+        "I",
+        "book",
+        "it?",
+    ]
+    times = [word.pts or 0 for word in words]
+    assert times == sorted(times)
+    written = [frame.accumulated_text for frame in tap.of(AggregatedTextProgressFrame)]
+    assert written[:4] == ["It", "It costs", "It costs $80", "It costs $80 in"]
+    assert written[-1] == "Shall I book it?"

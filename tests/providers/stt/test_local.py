@@ -26,7 +26,7 @@ from pipecat.frames.frames import (
 from pipecat.metrics.metrics import STTUsageMetricsData, TTFBMetricsData
 from pydantic import ValidationError
 
-from providers.stt._moonshine_service import LocalSttService
+from providers.stt._local_service import LocalSttService
 from providers.stt.moonshine import MoonshineStt
 from tests.support.pipes import Flow, flowing
 from tests.support.speech import voice
