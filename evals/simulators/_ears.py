@@ -5,6 +5,7 @@ Time is the audio itself, so the same audio gives the same events, however it is
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
@@ -73,7 +74,15 @@ class Ended:
     words: Words
 
 
-Event = Began | Heard | LikelyEnd | Resumed | Ended
+@dataclass(frozen=True)
+class Finalized:
+    """What `finalize_later` asked for."""
+
+    at_ms: int
+    words: Words
+
+
+Event = Began | Heard | LikelyEnd | Resumed | Ended | Finalized
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,8 @@ class _Line:
     """One line of the script while it is said."""
 
     rest: list[str]
+    ends_ms: list[float]
+    """For each word, how much of the line is voiced by its end."""
     final_ms: float
     interim_at_ms: int
     voiced_ms: int = 0
@@ -99,7 +110,12 @@ class _Line:
     """How many of those `finalize` gave."""
     announced: bool = False
 
-    def say(self, at_ms: int) -> None:
+    def speak(self, at_ms: int, *, all_of_it: bool = False) -> None:
+        """Say what is due by then, or the whole rest."""
+        while self.rest and (all_of_it or self.voiced_ms >= self.ends_ms[len(self.said)]):
+            self._say(at_ms)
+
+    def _say(self, at_ms: int) -> None:
         """The next word has just been said."""
         start_ms = self.said[-1].end_ms if self.said else at_ms - self.voiced_ms
         self.said.append(Word(self.rest.pop(0), start_ms, at_ms))
@@ -123,13 +139,14 @@ class Ears:
     def __init__(
         self,
         settings: behaviour.Ears,
-        script: Iterator[str],
+        script: Iterator[str | behaviour.Line],
         random: Random,
         *,
         sample_rate_hz: int,
         patience: Patience,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
+        """How it hears."""
         self._script = script
         self._random = random
         self._patience = patience
@@ -138,6 +155,7 @@ class Ears:
         self._loud_frames = 0
         self._loud_at_ms = -_DIP_MS
         self._line: _Line | None = None
+        self._asked: tuple[int, float] | None = None
         self.now_ms = 0
         """Audio heard."""
 
@@ -159,6 +177,22 @@ class Ears:
         self._line.given = len(self._line.said)
         return words
 
+    def finalize_later(self) -> bool:
+        """Like `finalize`, and as late as a final result comes: by `Finalized`.
+
+        Returns:
+            False if nothing is being said, so that there is nothing to wait for.
+        """
+        if self._line is None:
+            return False
+        self._asked = self.now_ms, self._loud_at_ms + self._line.final_ms
+        return True
+
+    @property
+    def voiced(self) -> bool:
+        """Whether the last 10 ms count as speech; short quiet after speech does."""
+        return self._line is not None and self._quiet_ms <= _DIP_MS
+
     @property
     def _quiet_ms(self) -> int:
         return self.now_ms - self._loud_at_ms
@@ -175,14 +209,15 @@ class Ears:
         if self._line:
             self._speak(self._line)
             events += self._interim(self._line)
+            events += self._answer(self._line)
             events += self._pause(self._line)
         return events
 
     def _speech(self) -> list[Event]:
         if self._line is None:
-            final_ms = self._settings.final.draw_secs(self._random) * 1000
-            first_at_ms = self.now_ms + self._settings.interim_ms
-            self._line = _Line(next(self._script).split(), final_ms, first_at_ms)
+            final_ms = self.settings.final.draw_secs(self._random) * 1000
+            first_at_ms = self.now_ms + self.settings.interim_ms
+            self._line = self._next_line(final_ms, first_at_ms)
             return [Began(self.now_ms)]
         if not self._line.announced:
             return []
@@ -190,20 +225,34 @@ class Ears:
         return [Resumed(self.now_ms, self._line.heard(self.now_ms))]
 
     def _speak(self, line: _Line) -> None:
-        if self._quiet_ms > _DIP_MS:
+        if not self.voiced:
             return
         line.voiced_ms += FRAME_MS
-        while line.rest and line.voiced_ms >= self._takes_ms(len(line.said) + 1):
-            line.say(self.now_ms)
+        line.speak(self.now_ms)
 
-    def _takes_ms(self, words: int) -> float:
-        return words * 1000 / self._settings.words_per_sec
+    def _next_line(self, final_ms: float, first_at_ms: int) -> _Line:
+        line = next(self._script)
+        if isinstance(line, behaviour.Line):
+            return _Line(line.text.split(), list(line.ends_ms), final_ms, first_at_ms)
+        words = line.split()
+        word_ms = 1000 / self.settings.words_per_sec
+        ends_ms = [number * word_ms for number in range(1, len(words) + 1)]
+        return _Line(words, ends_ms, final_ms, first_at_ms)
 
     def _interim(self, line: _Line) -> list[Event]:
         if self.now_ms < line.interim_at_ms:
             return []
-        line.interim_at_ms += self._settings.interim_ms
-        return [Heard(self.now_ms, line.heard(self.now_ms - self._settings.lag_ms))]
+        line.interim_at_ms += self.settings.interim_ms
+        return [Heard(self.now_ms, line.heard(self.now_ms - self.settings.lag_ms))]
+
+    def _answer(self, line: _Line) -> list[Event]:
+        """Give what was asked for, once it is due: what had been said when it was asked."""
+        if self._asked is None or self.now_ms < self._asked[1]:
+            return []
+        words = line.heard(self._asked[0])
+        line.given += len(words)
+        self._asked = None
+        return [Finalized(self.now_ms, words)]
 
     def _pause(self, line: _Line) -> list[Event]:
         if self._quiet_ms >= self._patience.end_ms(line.final_ms):
@@ -215,11 +264,39 @@ class Ears:
         return [LikelyEnd(self.now_ms, words)] if words else []
 
     def _end(self, line: _Line) -> list[Event]:
-        """The rest of the line, though there was no time to say it."""
+        """The line is over, and told to its last word."""
         changed = line.announced and bool(line.rest)
-        while line.rest:
-            line.say(self.now_ms)
-        self._line = None
+        line.speak(self.now_ms, all_of_it=True)  # though there was no time for it
+        self._line = self._asked = None
         words = line.heard(self.now_ms)
         ended = Ended(self.now_ms, words)
         return [Resumed(self.now_ms, words), ended] if changed else [ended]
+
+
+def stretches(audio: bytes, *, sample_rate_hz: int, pause_ms: int) -> list[list[int]]:
+    """The stretches of speech that `Ears` hear in `audio`, each a line of the script.
+
+    Args:
+        audio: int16 LE mono.
+        sample_rate_hz: Of it.
+        pause_ms: How long a final result is in coming; a longer pause parts two stretches.
+
+    Returns:
+        For each, when each 10 ms of its speech was heard to the end: the n-th number (from 0) is
+        where in the audio `10 * (n + 1)` ms of it were voiced.
+    """
+    settings = behaviour.Ears(lines=("",), final=behaviour.Latency(p50_ms=pause_ms))
+    patience = Patience(end_ms=lambda final_ms: final_ms)
+    script = itertools.repeat("")
+    ears = Ears(settings, script, Random(0), sample_rate_hz=sample_rate_hz, patience=patience)
+    found: list[list[int]] = []
+    step = sample_rate_hz * FRAME_MS // 1000 * 2
+    audio += bytes(step * (_DIP_MS // FRAME_MS + 1))
+    for start in range(0, len(audio) // step * step, step):
+        events = ears.audio(audio[start : start + step])
+        if any(isinstance(event, Began) for event in events):
+            found.append([])
+        if found and ears.voiced:
+            found[-1].append(ears.now_ms)
+    # The quiet that follows the last loud 10 ms is none of the speech.
+    return [voiced[: len(voiced) - _DIP_MS // FRAME_MS] for voiced in found]

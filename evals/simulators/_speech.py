@@ -20,6 +20,7 @@ class Speech:
     """One reply, or one request: what is said so far, and what is still to be said."""
 
     def __init__(self, desk: Desk, course: Course, *, sample_rate_hz: int) -> None:
+        self._desk = desk
         self._voice = desk.behaviour.voice
         self._random = desk.random
         self._course = course
@@ -29,6 +30,7 @@ class Speech:
     def say(self, text: str) -> None:
         """Say it after what is said already."""
         ready_at = asyncio.get_running_loop().time() + self._voice.ttfb.draw_secs(self._random)
+        self._desk.spent["characters"] += len(text)
         self._texts.put_nowait((ready_at, text))
 
     def end(self) -> None:

@@ -50,11 +50,12 @@ class Events:
         if isinstance(error, ConnectionResetError):
             self._desk.abandoned[self._service] += 1
 
-    async def token(self, data: Mapping[str, Any], *, event: str = "") -> None:
-        """Send a token when it is due."""
+    async def token(self, data: Mapping[str, Any], *, event: str = "", tokens: int = 1) -> None:
+        """Send a token when it is due; `tokens` is 0 for an opening that is not billed."""
         await asyncio.sleep(max(0.0, self._due - self._clock()))
         self._due += 1 / self._desk.behaviour.wits.tokens_per_sec
         await self.send(data, event=event)
+        self._desk.spent["tokens"] += tokens
 
     async def send(self, data: Mapping[str, Any] | str, *, event: str = "") -> None:
         """Send an event at once.

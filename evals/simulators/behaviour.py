@@ -67,10 +67,26 @@ class Fault(_Table, frozen=True):
         return failed >= 0 and (self.times is None or failed < self.times)
 
 
+class Line(_Table, frozen=True):
+    """A line whose words have their times."""
+
+    text: str
+    ends_ms: tuple[int, ...] = ()
+    """For each word, how much of the stretch's speech is heard by its end, pauses not counted."""
+
+    @model_validator(mode="after")
+    def _every_word_timed(self) -> Line:
+        if len(self.ends_ms) != len(self.text.split()):
+            raise ValueError(f"{len(self.ends_ms)} ends_ms for {len(self.text.split())} words")
+        if list(self.ends_ms) != sorted(self.ends_ms):
+            raise ValueError("ends_ms go back in time")
+        return self
+
+
 class Ears(_Table, frozen=True):
     """Speech recognition: what is heard is a script; when, is heard in the audio."""
 
-    lines: tuple[str, ...] = Field(
+    lines: tuple[str | Line, ...] = Field(
         default=(
             "hello there",
             "when are you open on monday",
@@ -79,7 +95,8 @@ class Ears(_Table, frozen=True):
         ),
         min_length=1,
     )
-    """One for each stretch of speech, in turn; the last is followed by the first."""
+    """One for each stretch of speech, in turn; the last is followed by the first. A line without
+    words is a sound that is no speech."""
     interim_ms: int = Field(default=100, ge=20, le=5000)
     """Between two interim results."""
     lag_ms: int = Field(default=120, ge=0, le=5000)
@@ -87,7 +104,10 @@ class Ears(_Table, frozen=True):
     final: Latency = Latency(p50_ms=350)
     """From the end of speech to the final result."""
     words_per_sec: float = Field(default=2.7, gt=0, le=20)
-    """How fast a line is taken to be spoken; the final result has all of it."""
+    """How fast a line without times is taken to be spoken; the final result has all of it."""
+    finalize: Literal["at_once", "as_final"] = "at_once"
+    """When a recogniser that is asked for its final result gives it: at once, or as late after the
+    end of speech as it gives it unasked."""
 
 
 class Rule(_Table, frozen=True):

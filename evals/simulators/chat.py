@@ -145,7 +145,7 @@ class _Service:
 
     async def _stream(self, course: Course, answer: Answer, body: Body) -> web.StreamResponse:
         async with Events(self._desk, course, self._vendor.service) as events:
-            await events.token(_chunk(answer, {"role": "assistant", "content": ""}))
+            await events.token(_chunk(answer, {"role": "assistant", "content": ""}), tokens=0)
             for delta in _deltas(answer):
                 await events.token(_chunk(answer, delta))
             await events.send(_chunk(answer, {}, finish=answer.finish))

@@ -17,6 +17,7 @@ from evals.simulators._ears import (
     Ears,
     Ended,
     Event,
+    Finalized,
     Heard,
     LikelyEnd,
     Patience,
@@ -157,7 +158,7 @@ class _Stream:
                 await self._start(words)
                 await self._turn_info("EndOfTurn", words, confidence=_threshold(self.query))
                 self.turn, self.speaking = self.turn + 1, False
-            case Heard():
+            case Heard() | Finalized():
                 pass
 
     async def _start(self, words: Words) -> None:

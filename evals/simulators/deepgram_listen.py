@@ -13,7 +13,17 @@ from uuid import uuid4
 from aiohttp import web
 
 from evals.simulators._deepgram import converse, not_audio, not_between, refusal, say
-from evals.simulators._ears import Began, Ears, Ended, Event, Heard, Patience, Word, Words
+from evals.simulators._ears import (
+    Began,
+    Ears,
+    Ended,
+    Event,
+    Finalized,
+    Heard,
+    Patience,
+    Word,
+    Words,
+)
 from evals.simulators.vendors import Course, Desk
 
 _UNSOLICITED_MS = 3000
@@ -89,6 +99,7 @@ class _Stream:
     def __post_init__(self) -> None:
         self.request_id = str(uuid4())
         query = self.course.request.query
+        self.finalize = self.ears.settings.finalize
         self.interim = query.get("interim_results") == "true"
         self.vad_events = query.get("vad_events") == "true"
         self.utterance_end_ms = int(query.get("utterance_end_ms") or 0)
@@ -108,6 +119,9 @@ class _Stream:
             kind = json.loads(text)["type"]
         except (ValueError, KeyError, TypeError):
             kind = ""
+        later = kind == "Finalize" and self.finalize == "as_final"
+        if later and self.ears.finalize_later():
+            return True
         if kind in ("Finalize", "CloseStream"):
             words = () if self.course.silent else self.ears.finalize()
             await self._results(words, is_final=True, from_finalize=kind == "Finalize")
@@ -124,6 +138,8 @@ class _Stream:
                 await self._send({"type": "SpeechStarted"} | stamp)
             case Heard(_, words) if words and self.interim:
                 await self._results(words)
+            case Finalized(_, words):
+                await self._results(words, is_final=True, from_finalize=True)
             case Ended(_, words):
                 await self._results(words, is_final=True, speech_final=True)
             case _:

@@ -38,7 +38,7 @@ class _Vendor:
     desk: Desk
     service: str
     _heard_as: behaviour.Ears | None = None
-    _script: Iterator[str] = field(default_factory=lambda: iter(()))
+    _script: Iterator[str | behaviour.Line] = field(default_factory=lambda: iter(()))
 
     async def transcribe(self, request: web.Request) -> web.StreamResponse:
         course = await self.desk.open(request, self.service)
@@ -57,7 +57,8 @@ class _Vendor:
     def _line(self, settings: behaviour.Ears) -> str:
         if self._heard_as is not settings:
             self._heard_as, self._script = settings, itertools.cycle(settings.lines)
-        return next(self._script)
+        line = next(self._script)
+        return line if isinstance(line, str) else line.text
 
 
 async def _form(request: web.Request) -> tuple[dict[str, str], bytes]:

@@ -79,6 +79,8 @@ class Desk:
     seen: list[Seen] = field(default_factory=list[Seen])
     abandoned: Counter[str] = field(default_factory=Counter[str])
     """How many answers of each service the other side did not hear to the end."""
+    spent: Counter[str] = field(default_factory=Counter[str])
+    """What would have been billed: `tokens` that were written, `characters` given to be said."""
     _counts: Counter[str] = field(default_factory=Counter[str])
 
     def __post_init__(self) -> None:
@@ -90,6 +92,7 @@ class Desk:
         self.random = Random(behaviour.seed)
         self._counts.clear()
         self.abandoned.clear()
+        self.spent.clear()
         self.seen.clear()
 
     async def open(self, request: web.Request, service: str) -> Course:

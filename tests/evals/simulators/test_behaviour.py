@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from evals.simulators.behaviour import Fault, Latency
+from evals.simulators.behaviour import Ears, Fault, Latency, Line
 
 pytestmark = pytest.mark.unit
 
@@ -29,6 +29,21 @@ def test_a_latency_has_its_percentiles() -> None:
 def test_a_p95_below_the_median_is_refused() -> None:
     with pytest.raises(ValidationError, match="p95_ms is less than p50_ms"):
         Latency(p50_ms=100, p95_ms=50)
+
+
+@pytest.mark.parametrize(
+    ("ends_ms", "says"), [((300,), "1 ends_ms for 2 words"), ((400, 300), "go back in time")]
+)
+def test_the_times_of_a_line_fit_its_words(ends_ms: tuple[int, ...], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Line(text="four five", ends_ms=ends_ms)
+
+
+def test_lines_are_given_with_or_without_times() -> None:
+    table = {"lines": ["hello", {"text": "four five", "ends_ms": [300, 780]}]}
+    plain, timed = Ears.model_validate(table).lines
+    assert plain == "hello"
+    assert timed == Line(text="four five", ends_ms=(300, 780))
 
 
 @given(skip=st.integers(0, 20), times=st.integers(1, 20))

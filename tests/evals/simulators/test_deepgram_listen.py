@@ -81,6 +81,25 @@ async def test_finalizing_gives_it_at_once() -> None:
     assert results(messages, is_final=False) == [], "interim results were not asked for"
 
 
+async def test_finalizing_can_take_as_long_as_a_final() -> None:
+    behaviour = behaving()
+    ears = behaviour.ears.model_copy(update={"finalize": "as_final"})
+    late = behaviour.model_copy(update={"ears": ears})
+    async with Vendors(late) as vendors, ClientSession() as client:
+        url = f"{vendors.url}/deepgram/v1/listen"
+        async with client.ws_connect(url, params=GOOD, headers=TOKEN) as connected:
+            await connected.send_bytes(sentence(1)[0])
+            await connected.send_json({"type": "Finalize"})
+            await connected.send_bytes(quiet(1500))
+            await connected.send_json({"type": "CloseStream"})
+            messages = await told(connected)
+    (final,) = results(messages, from_finalize=True)
+    assert transcript(final)
+    assert final["start"] + final["duration"] > len(sentence(1)[0]) / 32_000
+    (rest,) = results(messages, speech_final=True)
+    assert f"{transcript(final)} {transcript(rest)}".strip() == LINES[0]
+
+
 async def test_silence_is_answered_too() -> None:
     async with socket() as connected:
         await connected.send_bytes(quiet(7000))

@@ -16,11 +16,13 @@ from evals.simulators._ears import (
     Ears,
     Ended,
     Event,
+    Finalized,
     Heard,
     LikelyEnd,
     Patience,
     Resumed,
     Words,
+    stretches,
 )
 from tests.support.ears import sentence
 from tests.support.speech import EDGES_MS, clip, voice
@@ -197,6 +199,83 @@ def test_what_is_told_makes_sense(lengths_ms: list[int], finalize_at: int, eager
         assert not (isinstance(event, Resumed) and not announced)
         if isinstance(event, LikelyEnd | Resumed | Began):
             announced = isinstance(event, LikelyEnd)
+
+
+TIMED = MANNER.model_copy(
+    update={
+        "lines": (
+            behaviour.Line(text="four five", ends_ms=(300, 780)),
+            behaviour.Line(text="six", ends_ms=(500,)),
+            behaviour.Line(text=""),
+        ),
+        "lag_ms": 120,
+    }
+)
+
+
+def test_the_words_of_a_timed_line_are_told_when_they_have_been_said() -> None:
+    events = ears(manner=TIMED).audio(sound((500, 1300), (2000, 2600), length_ms=3500))
+    heard = [event for event in events if isinstance(event, Heard) and event.at_ms < 1650]
+    first = next(event for event in heard if text(event.words) == "four")
+    both = next(event for event in heard if text(event.words) == "four five")
+    assert 820 + 120 <= first.at_ms < 820 + 120 + 100, "300 ms are voiced at 820"
+    assert 1300 + 120 <= both.at_ms < 1300 + 120 + 100
+    four, six = ends(events)
+    assert [word.end_ms for word in four.words] == [820, 1300]
+    assert text(six.words) == "six"
+
+
+def test_a_pause_inside_a_timed_line_stops_its_words() -> None:
+    (ended, *_) = ends(ears(manner=TIMED).audio(sound((500, 900), (1200, 1700), length_ms=2500)))
+    assert ended.words[1].end_ms >= 1200
+
+
+def test_a_line_without_words_is_a_sound_that_is_not_understood() -> None:
+    listener = ears(manner=TIMED)
+    listener.audio(sound((500, 900), (1500, 2000), length_ms=3000))
+    began, *told = listener.audio(sound((0, 400), length_ms=1000))
+    assert isinstance(began, Began)
+    assert all(event.words == () for event in told if isinstance(event, Heard | Ended))
+
+
+def test_finalizing_as_late_as_a_final_gives_what_was_said_when_it_was_asked() -> None:
+    listener = ears(manner=TIMED)
+    events = listener.audio(sound((500, 1300), length_ms=1500))
+    assert listener.finalize_later()
+    events += listener.audio(sound(length_ms=1000))
+    given_words = [event for event in events if isinstance(event, Finalized)]
+    assert [(event.at_ms, text(event.words)) for event in given_words] == [(1650, "four five")]
+    (ended,) = ends(events)
+    assert (ended.at_ms, ended.words) == (1650, ()), "nothing is left to be told"
+
+
+def test_finalizing_late_leaves_what_is_said_afterwards_to_the_line() -> None:
+    listener = ears(manner=TIMED)
+    listener.audio(sound((500, 900), length_ms=1100))
+    assert listener.finalize_later()
+    events = listener.audio(sound((0, 600), length_ms=1600))
+    (asked,) = [event for event in events if isinstance(event, Finalized)]
+    assert (asked.at_ms, text(asked.words)) == (900 + 350, "four")
+    (ended,) = ends(events)
+    assert text(ended.words) == "five"
+
+
+def test_there_is_nothing_to_finalize_late_in_silence() -> None:
+    listener = ears(manner=TIMED)
+    listener.audio(sound(length_ms=1000))
+    assert not listener.finalize_later()
+
+
+@settings(max_examples=25, deadline=None)
+@given(spans)
+def test_stretches_are_the_lines_and_what_is_voiced_of_them(lengths_ms: list[int]) -> None:
+    """A word that ends with a stretch has been said when the stretch is over, and no later."""
+    audio = _spoken(lengths_ms)
+    found = stretches(audio, sample_rate_hz=16_000, pause_ms=350)
+    lines = [behaviour.Line(text="word", ends_ms=(10 * len(voiced),)) for voiced in found]
+    manner = MANNER.model_copy(update={"lines": tuple(lines)})
+    ended = ends(ears(manner=manner).audio(audio))
+    assert [event.words[0].end_ms for event in ended] == [voiced[-1] for voiced in found]
 
 
 def test_the_same_seed_is_as_late() -> None:
