@@ -6,9 +6,17 @@ import importlib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from errors import ConfigError, NotFoundError
 from pipelines.config import nearest
@@ -32,6 +40,46 @@ class Limits(_Table):
     """The longest a call may last."""
     idle_secs: int = Field(default=60, ge=5, le=3600)
     """How long nobody may speak."""
+
+
+_Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+_Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+
+
+class Fillers(_Table):
+    """What is said while the caller waits for a late answer."""
+
+    enabled: bool = True
+    after_ms: int = Field(default=700, ge=300, le=5000)
+    """How long a silence, from the caller's last sample, may last."""
+    phrases: tuple[_Phrase, ...] = Field(
+        default=("Let me see.", "One moment.", "Hm, let me think."), max_length=8
+    )
+    """In the bot's language; each is about a second long. No two running turns get the same."""
+    tools: dict[str, _Sentence] = Field(default={}, max_length=16)
+    """Name of a tool and the sentence that is said when it runs long."""
+
+
+class Idle(_Table):
+    """What is done about a caller who says nothing."""
+
+    enabled: bool = True
+    after_secs: int = Field(default=12, ge=4, le=600)
+    """From the bot's last word; the same after each prompt."""
+    prompts: tuple[_Sentence, ...] = Field(
+        default=("Are you still there?", "I will hang up soon if I cannot hear you."),
+        max_length=8,
+    )
+    """Asked one after the other."""
+    goodbye: _Sentence = "I will hang up now. Good-bye."
+    """Said when none of them was answered; the call ends after it."""
+
+
+class Budget(_Table):
+    """What a turn should take."""
+
+    ear_ms: int = Field(default=800, ge=100, le=10_000)
+    """From the caller's last sample to the bot's first; the excess is blamed on a stage."""
 
 
 class Example(_Table):
@@ -66,7 +114,28 @@ class BotSettings(_Table):
     turn: dict[str, JsonValue] = {}
     """Laid over the pipeline's `[turn]`."""
     limits: Limits = Limits()
+    fillers: Fillers = Fillers()
+    idle: Idle = Idle()
+    budget: Budget = Budget()
     examples: tuple[Example, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_foreign_words(cls, given: Any) -> Any:
+        """A bot in another language says nothing in English that it was not told to say."""
+        if not isinstance(given, dict):
+            return given
+        table = cast("dict[str, Any]", given)
+        if table.get("language", "en") == "en":
+            return table
+        own = {"fillers": {"phrases": ()}, "idle": {"enabled": False}}
+        if isinstance(table.get("idle"), dict) and {"prompts", "goodbye"} <= set(table["idle"]):
+            del own["idle"]
+        return table | {
+            name: default | table.get(name, {})
+            for name, default in own.items()
+            if isinstance(table.get(name, {}), dict)
+        }
 
 
 class Bot(_Table):
@@ -78,10 +147,23 @@ class Bot(_Table):
     has_tools: bool
 
     def tools(self, state_dir: Path) -> Sequence[ToolFunction]:
-        """The functions that this bot may call; `state_dir` is where they keep what they know."""
-        if not self.has_tools:
-            return ()
-        return importlib.import_module(f"bots.{self.name}.tools").open_tools(state_dir)
+        """The functions that this bot may call; `state_dir` is where they keep what they know.
+
+        Raises:
+            ConfigError: `[fillers.tools]` names a tool that is not among them.
+        """
+        functions: Sequence[ToolFunction] = ()
+        if self.has_tools:
+            functions = importlib.import_module(f"bots.{self.name}.tools").open_tools(state_dir)
+        names = [str(getattr(function, "__name__", "")) for function in functions]
+        for name in self.settings.fillers.tools:
+            if name not in names:
+                raise ConfigError(
+                    f"bots/{self.name}/bot.toml: fillers.tools.{name}: this bot has no such tool"
+                    f"{nearest(name, names)}.",
+                    field=f"fillers.tools.{name}",
+                )
+        return functions
 
     def exchanges(self) -> list[dict[str, Any]]:
         """The examples, as a conversation that went before the call."""

@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from loguru import logger
 from pipecat.frames.frames import ErrorFrame, TTSSpeakFrame
-from pipecat.observers.base_observer import BaseObserver
-from pipecat.observers.user_bot_latency_observer import LatencyBreakdown, UserBotLatencyObserver
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
-from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
+from pipecat.pipeline.worker import PipelineWorker
 from pipecat.transports.base_transport import BaseTransport
 from pipecat.workers.runner import WorkerRunner
 
+from bots.assembly import Assembly, Place, Reports
+from bots.news import Listener, News
 from bots.plan import CallPlan
-from bots.toolkit import ToolResult, register
+from bots.waste import Waste
 from pipelines import cascade
-from pipelines.transports import AUDIO_IN_HZ, AUDIO_OUT_HZ
-from processors.narrator import Narrator, Watched
-from processors.recorder import Recorder
-from processors.rtvi import DiscreetRtvi
-from processors.spoken import SpokenObserver
+from processors.idle import Patience
 from providers.base import Site
 from providers.kinds import ReadsAhead
-from records.ear import Answer, EarEvent
 from records.events import (
     CallEnded,
+    CallerIdle,
     CallerJoined,
     CallerStarted,
     CallEvent,
     CallStarted,
     EndReason,
     Heard,
+    ReplyEnded,
     ReplyStarted,
-    ToolCalled,
+    Turn,
 )
 from records.record import CallWriter, RecordStore
 from records.recording import RecordingFile
@@ -55,8 +50,6 @@ ICE takes half a minute to notice a closed tab.
 
 _LAST_WORDS_SECS = 0.1
 """How long the page's last message may take to leave."""
-
-Listener = Callable[[CallEvent], None]
 
 
 @dataclass(frozen=True)
@@ -111,13 +104,13 @@ class _Call:
         self._began = self._loop.time()
         self._joined = asyncio.Event()
         self._over: asyncio.Future[EndReason] = self._loop.create_future()
-        self._events: asyncio.Queue[CallEvent] = asyncio.Queue()
-        self._untold: list[CallEvent] = []
-        self._worker: PipelineWorker | None = None
-        self._narrator: Narrator | None = None
+        self._news = News(record, around.listener)
+        self._parts: Assembly | None = None
+        self._waste: Waste | None = None
+        idle = plan.bot.settings.idle
+        self._patience = Patience(idle.prompts, idle.goodbye)
         self._unheard = False
         """Whether the caller spoke and nothing of it was understood yet."""
-        self._read_ahead: Callable[[str], Awaitable[None]] | None = None
 
     def clock(self) -> int:
         """Milliseconds since the call was accepted."""
@@ -127,9 +120,16 @@ class _Call:
         """Something happened; those who want to know are told in order."""
         if isinstance(event, CallerStarted):
             self._unheard = True
+            self._patience.spoke()
         elif isinstance(event, Heard | ReplyStarted):
             self._unheard = False
-        self._events.put_nowait(event)
+        elif isinstance(event, ReplyEnded) and self._patience.said():
+            self.end("idle")
+        if self._parts:
+            self._parts.heed(event)
+        self._news.tell(event)
+        if isinstance(event, Turn) and self._waste and (regret := self._waste.news(self.clock())):
+            self._news.tell(regret)
 
     def end(self, reason: EndReason) -> None:
         """The call is over, if it is not already."""
@@ -138,8 +138,7 @@ class _Call:
 
     def drain(self) -> None:
         """Write what was told and not yet written."""
-        while not self._events.empty():
-            self._keep(self._events.get_nowait())
+        self._news.drain()
 
     async def run(self) -> EndReason:
         plan = self._plan
@@ -158,7 +157,7 @@ class _Call:
         await runner.add_workers(built)
         async with asyncio.TaskGroup() as group:
             helpers = [
-                group.create_task(self._pump()),
+                group.create_task(self._news.pump()),
                 group.create_task(self._watch_caller()),
                 group.create_task(self._watch_hang_up()),
             ]
@@ -203,49 +202,26 @@ class _Call:
                 return
 
     def _assemble(self, stages: cascade.Stages) -> PipelineWorker:
-        """Connect the parts: tools, pipeline, observers, the caller's coming and going."""
-        plan, limits = self._plan, self._plan.bot.settings.limits
-        spoken_replies = plan.config.llm.speaks_tool_replies
-        tools = register(
-            stages.llm,
-            plan.bot.tools(self._around.state_dir),
-            speak=self._say if spoken_replies else None,
-            on_called=self._tool_called,
-            unspoken=len(plan.bot.exchanges()),
-        )
-        stages.llm.append_system_instruction(plan.bot.prompt)
-        context = cascade.new_context(plan.bot.exchanges(), tools)
+        """Connect the parts, and hear of the caller's coming and going."""
+        around = self._around
+        place = Place(self._transport, around.site, around.state_dir, self._recording())
+        reports = Reports(self.tell, self.clock, self._say)
+        parts = Assembly(self._plan, stages, place, reports=reports)
+        self._parts, self._waste = parts, Waste(self._plan, stages.books)
         if isinstance(stages.llm, ReadsAhead):
-            self._read_ahead = partial(stages.llm.read_ahead, context)
-        recorder = Recorder(on_ear=self._ear, recording=self._recording())
-        built = cascade.build(stages, self._transport, context, recorder=recorder)
-        spoken = SpokenObserver(stages.tts, self._transport.output())
-        watched = Watched(
-            ears=stages.stt,
-            turns=built.user_aggregator,
-            wits=stages.llm,
-            mouth=self._transport.output(),
-            forgives=built.forgives,
-        )
-        narrator = Narrator(self.tell, self.clock, watched=watched, spoken=spoken)
-        latency = UserBotLatencyObserver()
-        worker = _worker(built.pipeline, [narrator, latency], idle_secs=limits.idle_secs)
-        self._worker = worker
-        self._narrator = narrator
-        self._listen(worker, latency, built)
-        return worker
+            self._news.read_ahead = partial(stages.llm.read_ahead, parts.context)
+        self._hear_caller(parts)
+        self._hear_pipeline(parts)
+        return parts.worker
 
-    def _listen(
-        self, worker: PipelineWorker, latency: UserBotLatencyObserver, built: cascade.Cascade
-    ) -> None:
-        """Hear of what Pipecat tells by events."""
-
+    def _hear_caller(self, parts: Assembly) -> None:
         @self._transport.event_handler("on_client_connected")
         async def joined(_: BaseTransport, __: object) -> None:
             # A room tells of each who comes, and a connection that was mended of itself.
             if self._joined.is_set():
                 return
             self._joined.set()
+            self._news.open_page(parts.worker.rtvi.send_server_message)
             self.tell(CallerJoined(at_ms=self.clock()))
             await self._say(self._plan.bot.settings.greeting)
 
@@ -253,24 +229,26 @@ class _Call:
         async def left(_: BaseTransport, __: object) -> None:
             self.end("caller_hung_up")
 
-        @worker.event_handler("on_idle_timeout")
+        @parts.cascade.user_aggregator.event_handler("on_user_turn_idle")
+        async def silent(_: object) -> None:
+            prompt = self._patience.silent()
+            self.tell(CallerIdle(at_ms=self.clock(), prompt=prompt))
+            await self._say(prompt)
+
+    def _hear_pipeline(self, parts: Assembly) -> None:
+        @parts.worker.event_handler("on_idle_timeout")
         async def idle(_: PipelineWorker) -> None:
             self.end("idle")
 
-        @worker.event_handler("on_pipeline_error")
+        @parts.worker.event_handler("on_pipeline_error")
         async def failed(_: PipelineWorker, frame: ErrorFrame) -> None:
             unusable = frame.processor is not None and not frame.processor.is_usable
             line = (self._transport.input(), self._transport.output())
             if unusable or (frame.processor in line and not self._joined.is_set()):
                 self.end("provider_failed")
-            elif self._left_unanswered(built, frame):
+            elif self._left_unanswered(parts.cascade, frame):
                 # Silence would be taken for a broken line.
                 await self._say(self._plan.bot.settings.apology)
-
-        @latency.event_handler("on_latency_breakdown")
-        async def measured(_: UserBotLatencyObserver, breakdown: LatencyBreakdown) -> None:
-            if self._narrator:
-                self._narrator.contributions(breakdown)
 
     def _left_unanswered(self, built: cascade.Cascade, error: ErrorFrame) -> bool:
         """Whether that failure leaves the caller, who spoke, without an answer."""
@@ -286,56 +264,17 @@ class _Call:
         limit_secs = self._plan.bot.settings.limits.max_call_secs + JOIN_SECS
         return RecordingFile(path, max_secs=limit_secs) if path else None
 
-    def _ear(self, event: EarEvent) -> None:
-        if isinstance(event, Answer) and self._narrator:
-            self._narrator.log.ear(round(event.ear_ms))
-
     async def _say(self, text: str) -> None:
         """Speak a ready sentence; it becomes part of the conversation."""
-        if self._worker:
-            await self._worker.queue_frame(TTSSpeakFrame(text))
-
-    async def _tool_called(self, result: ToolResult) -> None:
-        self.tell(
-            ToolCalled(
-                at_ms=self.clock(),
-                name=result.name,
-                arguments=result.arguments,
-                result=result.data or result.say,
-                took_ms=result.took_ms,
-                ok=result.ok,
-            )
-        )
-
-    async def _pump(self) -> None:
-        """Hand each event to the record, the listener and the browser, in order."""
-        while True:
-            event = await self._events.get()
-            self._keep(event)
-            if isinstance(event, Heard) and self._read_ahead:
-                await self._read_ahead(event.text)
-            self._untold.append(event)
-            if self._joined.is_set():
-                await self._show()
-
-    async def _show(self) -> None:
-        """Tell the browser what it has not been told, also from before it came."""
-        while self._worker and self._untold:
-            told = {"type": "offhook", "event": self._untold.pop(0).model_dump(mode="json")}
-            await self._worker.rtvi.send_server_message(told)
+        if self._parts:
+            await self._parts.worker.queue_frame(TTSSpeakFrame(text))
 
     async def _say_how_it_ended(self, reason: EndReason) -> None:
         """Tell the browser, while there is a line: a call that just stops looks like a fault."""
         if reason == "caller_hung_up" or not self._joined.is_set():
             return
-        self._untold.append(CallEnded(at_ms=self.clock(), reason=reason))
-        await self._show()
+        await self._news.show(CallEnded(at_ms=self.clock(), reason=reason))
         await asyncio.sleep(_LAST_WORDS_SECS)
-
-    def _keep(self, event: CallEvent) -> None:
-        self._record.append(event)
-        if self._around.listener:
-            self._around.listener(event)
 
     async def _watch_caller(self) -> None:
         """Notice a caller who vanished without a word."""
@@ -349,24 +288,3 @@ class _Call:
     async def _watch_hang_up(self) -> None:
         await self._around.hung_up.wait()
         self.end("caller_hung_up")
-
-
-def _worker(
-    pipeline: Pipeline, observers: list[BaseObserver], *, idle_secs: float
-) -> PipelineWorker:
-    """What runs the pipeline of one call."""
-    return PipelineWorker(
-        pipeline,
-        params=PipelineParams(
-            audio_in_sample_rate=AUDIO_IN_HZ,
-            audio_out_sample_rate=AUDIO_OUT_HZ,
-            enable_metrics=True,
-            enable_usage_metrics=True,
-        ),
-        observers=observers,
-        idle_timeout_secs=idle_secs,
-        cancel_on_idle_timeout=False,
-        processor_unusable_policy=ProcessorUnusablePolicy.CONTINUE,
-        rtvi_processor=DiscreetRtvi(),
-        rtvi_observer_params=RTVIObserverParams(),
-    )

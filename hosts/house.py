@@ -141,4 +141,4 @@ class House:
 def _import_pipeline(config: PipelineConfig) -> None:
     """Import what a call imports and run its lazy set-up, seconds that no caller should wait."""
     importlib.import_module("bots.call")
-    importlib.import_module("pipelines.turns").strategies(config.turn)
+    importlib.import_module("pipelines.turns").rehearse(config.turn)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import (
@@ -15,15 +14,18 @@ from pipecat.processors.aggregators.llm_response_universal import (
     LLMUserAggregator,
     LLMUserAggregatorParams,
 )
-from pipecat.processors.aggregators.llm_text_processor import LLMTextProcessor
 
+from pipelines.pausing import hold
 from pipelines.turns import strategies
-from processors.eager import Eager
-from processors.first_clause import FirstClauseAggregator
+from processors.barge_in import BargeInStart
+from processors.keen_vad import KeenVad
+from processors.reply_gate import ClauseGate, ReplyGate, number_replies, open_model, quench_voice
 from processors.speakable import to_speech
+from processors.speculation import Speculations
+from processors.stable_stop import StableStop
+from processors.unfinished import asked_for
 
 if TYPE_CHECKING:
-    from pipecat.audio.vad.vad_analyzer import VADAnalyzer
     from pipecat.frames.frames import ErrorFrame
     from pipecat.processors.frame_processor import FrameProcessor
     from pipecat.services.llm_service import LLMService
@@ -43,8 +45,19 @@ class Stages:
     stt: STTService
     llm: LLMService[Any]
     tts: TTSService
-    vad: VADAnalyzer
+    vad: KeenVad
     turns: UserTurnStrategies
+    books: Speculations
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What one call adds to the line."""
+
+    recorder: FrameProcessor
+    filler: FrameProcessor | None = None
+    idle_secs: float = 0
+    """After so long a silence of the caller the aggregator tells of it; 0 if never."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +69,22 @@ class Cascade:
     context: LLMContext
     user_aggregator: LLMUserAggregator
     assistant_aggregator: LLMAssistantAggregator
+    voice: ReplyGate
+    """What comes from here will be heard."""
+
+    def expect(self, spoken: str) -> None:
+        """The bot has said that: if it asked for a number or a name, those come in pieces."""
+        for strategy in _stable(self.stages.turns):
+            strategy.expect(asked_for(spoken))
+
+    @property
+    def guards(self) -> list[BargeInStart]:
+        """What tells of pauses that were no interruption."""
+        return _guards(self.stages.turns)
 
     def forgives(self, error: ErrorFrame) -> bool:
         """Whether a failure of the model cost the caller nothing: it was, or is, asked again."""
-        return any(strategy.forgives(error) for strategy in _eager(self.stages.turns))
+        return any(strategy.forgives(error) for strategy in _stable(self.stages.turns))
 
 
 def build_stages(config: PipelineConfig, site: Site) -> Stages:
@@ -68,59 +93,83 @@ def build_stages(config: PipelineConfig, site: Site) -> Stages:
     Raises:
         MissingError: A secret or the weights are not here.
     """
-    tts = config.tts.build(site)
-    tts.add_text_transformer(to_speech)
+    vad = KeenVad()
+    books = Speculations(ratio=config.turn.regret_ratio, voice=config.turn.speculate_voice)
     return Stages(
         stt=config.stt.build(site),
         llm=config.llm.build(site),
-        tts=tts,
-        vad=SileroVADAnalyzer(),
-        turns=strategies(config.turn),
+        tts=build_voice(config, site),
+        vad=vad,
+        turns=strategies(config.turn, vad, books),
+        books=books,
     )
 
 
+def build_voice(config: PipelineConfig, site: Site) -> TTSService:
+    """Make the voice, which says what is written as it is read out. Blocks.
+
+    Raises:
+        MissingError: A secret or the weights are not here.
+    """
+    voice = config.tts.build(site)
+    voice.add_text_transformer(to_speech)
+    return voice
+
+
 def build(
-    stages: Stages,
-    transport: BaseTransport,
-    context: LLMContext,
-    *,
-    recorder: FrameProcessor,
+    stages: Stages, transport: BaseTransport, context: LLMContext, *, extras: Extras
 ) -> Cascade:
     """Put the processors in a line."""
     aggregators = LLMContextAggregatorPair(
         context,
         user_params=LLMUserAggregatorParams(
-            vad_analyzer=stages.vad, user_turn_strategies=stages.turns
+            vad_analyzer=stages.vad,
+            user_turn_strategies=stages.turns,
+            user_idle_timeout=extras.idle_secs,
         ),
     )
     user_aggregator, assistant_aggregator = aggregators.user(), aggregators.assistant()
-    _answer_again_what_was_lost(stages.turns, user_aggregator)
+    _connect(stages, user_aggregator, transport)
+    voice = ReplyGate(stages.books)
     pipeline = Pipeline(
         [
             transport.input(),
             stages.stt,
             user_aggregator,
             stages.llm,
-            LLMTextProcessor(text_aggregator=FirstClauseAggregator()),
+            ClauseGate(stages.books),
             stages.tts,
+            voice,
+            *([extras.filler] if extras.filler else []),
             transport.output(),
-            recorder,
+            extras.recorder,
             assistant_aggregator,
         ]
     )
-    return Cascade(pipeline, stages, context, user_aggregator, assistant_aggregator)
+    return Cascade(pipeline, stages, context, user_aggregator, assistant_aggregator, voice)
 
 
-def _answer_again_what_was_lost(turns: UserTurnStrategies, aggregator: LLMUserAggregator) -> None:
-    async def ask_again(_: Eager) -> None:
-        await aggregator.push_context_frame()
+def _connect(stages: Stages, turns: LLMUserAggregator, transport: BaseTransport) -> None:
+    """What the strategies and the gates need of the rest, beside the frames."""
 
-    for strategy in _eager(turns):
-        strategy.add_event_handler("on_answer_lost", ask_again)
+    async def ask_again(_: StableStop) -> None:
+        await turns.push_context_frame()
+
+    for stop in _stable(stages.turns):
+        stop.add_event_handler("on_answer_lost", ask_again)
+    for start in _guards(stages.turns):
+        start.mouth = hold(transport.output(), start.played)
+    number_replies(turns, stages.books)
+    open_model(stages.llm, stages.books)
+    quench_voice(stages.tts)
 
 
-def _eager(turns: UserTurnStrategies) -> list[Eager]:
-    return [strategy for strategy in turns.stop or () if isinstance(strategy, Eager)]
+def _guards(turns: UserTurnStrategies) -> list[BargeInStart]:
+    return [strategy for strategy in turns.start or () if isinstance(strategy, BargeInStart)]
+
+
+def _stable(turns: UserTurnStrategies) -> list[StableStop]:
+    return [strategy for strategy in turns.stop or () if isinstance(strategy, StableStop)]
 
 
 def new_context(messages: Sequence[Any], tools: Any | None) -> LLMContext:

@@ -47,15 +47,30 @@ class TurnConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    commit: Literal["smart_turn", "silence", "provider"] = "smart_turn"
-    """`smart_turn`: a model listens to how the sentence ends; `silence`: a fixed pause;
-    `provider`: the recogniser says so itself (Deepgram Flux)."""
+    commit: Literal["stable", "smart_turn", "silence", "provider"] = "stable"
+    """`stable`: the words are final, do not look unfinished, and smart-turn agrees; `smart_turn`: a
+    model listens to how the sentence ends; `silence`: a fixed pause; `provider`: the recogniser
+    says so itself (Deepgram Flux)."""
+    vote: PerCall[bool] = True
+    """Whether smart-turn must agree where `commit` is `stable`."""
     patience_ms: PerCall[int] = Field(default=1000, ge=300, le=10_000)
     """Silence after which the turn ends even though smart-turn expects more words."""
+    hold_ms: PerCall[int] = Field(default=1500, ge=0, le=10_000)
+    """The same where `commit` is `stable` and the words look unfinished: an "and" at the end, a
+    number or a name being spelled. 0 ignores the words."""
     silence_ms: PerCall[int] = Field(default=600, ge=200, le=5_000)
     """The pause that ends a turn where `commit` is `silence`."""
     speculate: PerCall[bool] = True
-    """Start the model on a transcript that looks finished, before the turn is confirmed."""
+    """Start the answer on a transcript that looks finished, before the turn is confirmed."""
+    speculate_voice: PerCall[bool] = True
+    """Start its voice as well, where that is expected to gain something."""
+    regret_ratio: PerCall[float] = Field(default=1.6, ge=1, le=10)
+    """How much may be generated for each part that is used, before answers are no longer started
+    early."""
+    guard: PerCall[bool] = True
+    """Whether a cough, an "uh-huh" or the bot's own echo may only make the bot pause."""
+    filler: PerCall[bool] = True
+    """Whether the bot's fillers are played where an answer is late."""
 
 
 class PipelineConfig(BaseModel):

@@ -27,8 +27,8 @@ _AUDIO: dict[str, Any] = {
     "audio_out_10ms_chunks": 2,
     "audio_out_end_silence_secs": 0,
 }
-_LIVEKIT_QUEUE_MS = 200
-"""What is queued for LiveKit counts as spoken; an interruption clears it."""
+_LIVEKIT_QUEUE_MS = 100
+"""What is queued for LiveKit counts as spoken; an interruption clears it, a pause plays it out."""
 
 
 def audio_params() -> TransportParams:

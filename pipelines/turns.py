@@ -1,17 +1,23 @@
-"""When the caller's turn begins and ends: Pipecat's strategies, from the configuration."""
+"""When the caller's turn begins and ends: the strategies of one call, from the configuration."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipecat.turns.user_stop import BaseUserTurnStopStrategy
+    from pipecat.audio.turn.base_turn_analyzer import BaseTurnAnalyzer
     from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
     from pipelines.config import TurnConfig
+    from processors.keen_vad import KeenVad
+    from processors.speculation import Speculations
+    from processors.stable_transcript import Rules
+
+_NEVER_SECS = 60.0
+"""Smart-turn's own limit on silence; ours is `patience_ms`."""
 
 
-def strategies(turn: TurnConfig) -> UserTurnStrategies:
+def strategies(turn: TurnConfig, vad: KeenVad, books: Speculations) -> UserTurnStrategies:
     """The strategies of one call. Loads the smart-turn model: not for the event loop."""
     from pipecat.turns.user_start import VADUserTurnStartStrategy
     from pipecat.turns.user_turn_strategies import (
@@ -20,26 +26,46 @@ def strategies(turn: TurnConfig) -> UserTurnStrategies:
         UserTurnStrategies,
     )
 
+    from processors.barge_in import BargeInStart
+    from processors.stable_stop import StableStop
+
     if turn.commit == "provider":
         # The recogniser proposes where a turn begins (and interrupts the bot) and where it ends.
         return EagerUserTurnStrategies() if turn.speculate else ExternalUserTurnStrategies()
-    return UserTurnStrategies(start=[VADUserTurnStartStrategy()], stop=[_stop(turn)])
-
-
-def _stop(turn: TurnConfig) -> BaseUserTurnStopStrategy:
-    from pipecat.turns.user_stop import (
-        SpeechTimeoutUserTurnStopStrategy,
-        TurnAnalyzerUserTurnStopStrategy,
+    rules = _rules(turn)
+    stop = StableStop(
+        rules,
+        vad=vad,
+        analyzer=_smart_turn() if rules.vote else None,
+        speculations=books if turn.speculate else None,
     )
+    start = BargeInStart(vad) if turn.guard else VADUserTurnStartStrategy()
+    return UserTurnStrategies(start=[start], stop=[stop])
 
-    from processors.eager import EagerSilenceStop, EagerSmartTurnStop
+
+def rehearse(turn: TurnConfig) -> None:
+    """Load the models once, seconds that no caller should wait."""
+    from processors.keen_vad import KeenVad
+    from processors.speculation import Speculations
+
+    strategies(turn, KeenVad(), Speculations())
+
+
+def _rules(turn: TurnConfig) -> Rules:
+    from processors.stable_transcript import Rules
 
     if turn.commit == "silence":
-        silence = EagerSilenceStop if turn.speculate else SpeechTimeoutUserTurnStopStrategy
-        return silence(user_speech_timeout=turn.silence_ms / 1000)
+        return Rules(commit_ms=turn.silence_ms, vote=False, hold_ms=0)
+    looks_at_words = turn.commit == "stable"
+    return Rules(
+        vote=turn.vote or not looks_at_words,
+        patience_ms=turn.patience_ms,
+        hold_ms=turn.hold_ms if looks_at_words else 0,
+    )
+
+
+def _smart_turn() -> BaseTurnAnalyzer:
     from pipecat.audio.turn.smart_turn.base_smart_turn import SmartTurnParams
     from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 
-    analyzer = LocalSmartTurnAnalyzerV3(params=SmartTurnParams(stop_secs=turn.patience_ms / 1000))
-    smart = EagerSmartTurnStop if turn.speculate else TurnAnalyzerUserTurnStopStrategy
-    return smart(turn_analyzer=analyzer)
+    return LocalSmartTurnAnalyzerV3(params=SmartTurnParams(stop_secs=_NEVER_SECS))

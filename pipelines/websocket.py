@@ -17,8 +17,11 @@ from pipecat.transports.websocket.fastapi import (
 
 from errors import BadRequestError
 
-LEAD_SECS = 0.2
-"""How much more than it has played the caller's end may hold: what a network jitters."""
+LEAD_SECS = 0.12
+"""How much more than it has played the caller's end may hold: what a network jitters.
+
+So much is still heard when the bot is held; an interruption has the caller's end drop it.
+"""
 AHEAD_SECS = 2.0
 """How far ahead of the clock a caller may send: what a network holds back and then lets go."""
 _MESSAGE_SECS = 0.02

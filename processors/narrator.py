@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
+    CancelFrame,
+    EndFrame,
     ErrorFrame,
     Frame,
     InterimTranscriptionFrame,
@@ -20,16 +21,20 @@ from pipecat.frames.frames import (
 from pipecat.observers.base_observer import BaseObserver, FramePushed
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
+from processors.latency import BUDGET_MS, Turns
 from processors.spoken import SpokenObserver
-from processors.turn_log import TurnLog
+from processors.stopwatch import Stopwatch, Watched
+from records.ear import EarEvent
 from records.events import (
     CallerStarted,
     CallerStopped,
     CallEvent,
     Failed,
+    FalseStop,
     Heard,
     ReplyEnded,
     ReplyStarted,
+    StopReason,
 )
 from records.redact import redact
 
@@ -37,27 +42,28 @@ Tell = Callable[[CallEvent], None]
 Clock = Callable[[], int]
 
 
-@dataclass(frozen=True)
-class Watched:
-    """The processors whose frames are looked at."""
-
-    ears: FrameProcessor
-    turns: FrameProcessor
-    wits: FrameProcessor
-    mouth: FrameProcessor
-    forgives: Callable[[ErrorFrame], bool] = lambda _: False
-    """Whether a failure of the wits, once the turns know of it, cost the caller nothing."""
-
-
 class Narrator(BaseObserver):
-    """Turns frames into events; the wording is the turn log's.
+    """Turns frames into events; the exchanges and their times are those of `processors.latency`.
 
-    It hands each frame to the spoken text first: observers run in tasks of their own, so that two
-    registered ones are not in step.
+    It hands each frame to the spoken text and to the stopwatch first: observers run in tasks of
+    their own, so that two registered ones are not in step.
+
+    Args:
+        tell: Told of each event.
+        clock: Milliseconds since the call was accepted.
+        watched: Where to look.
+        spoken: Which words were heard.
+        budget_ms: How soon an answer should be heard.
     """
 
     def __init__(
-        self, tell: Tell, clock: Clock, *, watched: Watched, spoken: SpokenObserver
+        self,
+        tell: Tell,
+        clock: Clock,
+        *,
+        watched: Watched,
+        spoken: SpokenObserver,
+        budget_ms: int = BUDGET_MS,
     ) -> None:
         # The voice passes on what the first-clause split made, once it is to be spoken.
         super().__init__()
@@ -70,22 +76,40 @@ class Narrator(BaseObserver):
             watched.mouth: self._spoke,
         }
         self._spoken = spoken
-        self.log = TurnLog()
+        self._turns = Turns(budget_ms)
+        self._stopwatch = Stopwatch(watched, self._turns)
         self.speaking = False
         self._interrupted = False
 
     async def on_push_frame(self, data: FramePushed) -> None:
         """Look at a frame on its way from one processor to the next."""
-        self._spoken.see(data)
+        if not self._watched.is_filler(data.frame):
+            self._spoken.see(data)
+        self._stopwatch.see(data)
         if isinstance(data.frame, ErrorFrame):
             self._fail(data.frame, data.source)
         look = self._sources.get(data.source)
         if look and data.direction is FrameDirection.DOWNSTREAM:
             look(data.frame)
+        over = isinstance(data.frame, EndFrame | CancelFrame)
+        turn = self._turns.due(self._clock(), frame_ms=None if over else data.timestamp / 1e6)
+        if turn:
+            self._tell(turn)
 
     def contributions(self, breakdown: Any) -> None:
         """Take Pipecat's latency breakdown of the reply that begins."""
-        self.log.breakdown([(part.key, part.duration_secs) for part in breakdown.contributions])
+        self._turns.breakdown([(part.key, part.duration_secs) for part in breakdown.contributions])
+
+    def false_stop(self, paused_ms: float, why: StopReason) -> None:
+        """The bot paused for so long for what was no turn, and goes on."""
+        self._turns.not_meant()
+        self._tell(FalseStop(at_ms=self._clock(), paused_ms=round(paused_ms), why=why))
+
+    def ear(self, event: EarEvent) -> None:
+        """Take what the two tracks tell."""
+        told = self._turns.ear(event, self._clock())
+        if told:
+            self._tell(told)
 
     def _fail(self, frame: ErrorFrame, source: FrameProcessor) -> None:
         """Tell of a failure once: where it began, or for the wits when the turns know of it."""
@@ -99,14 +123,15 @@ class Narrator(BaseObserver):
 
     def _heard(self, frame: Frame) -> None:
         if isinstance(frame, TranscriptionFrame):
-            text = self.log.heard(frame.text)
+            text = self._turns.heard(frame.text)
             self._tell(Heard(at_ms=self._clock(), text=text, final=True))
         elif isinstance(frame, InterimTranscriptionFrame):
-            text = self.log.so_far(frame.text)
+            text = self._turns.so_far(frame.text)
             self._tell(Heard(at_ms=self._clock(), text=text, final=False))
 
     def _turn(self, frame: Frame) -> None:
         if isinstance(frame, UserStartedSpeakingFrame):
+            self._turns.caller_started()
             self._tell(CallerStarted(at_ms=self._clock(), interrupts=self.speaking))
         elif isinstance(frame, UserStoppedSpeakingFrame):
             self._tell(CallerStopped(at_ms=self._clock()))
@@ -117,7 +142,6 @@ class Narrator(BaseObserver):
         if isinstance(frame, BotStartedSpeakingFrame) and not self.speaking:
             self.speaking = True
             self._interrupted = False
-            self.log.reply_started()
             self._tell(ReplyStarted(at_ms=self._clock()))
         elif isinstance(frame, BotStoppedSpeakingFrame) and self.speaking:
             self.speaking = False
@@ -125,9 +149,6 @@ class Narrator(BaseObserver):
 
     def _end_reply(self) -> None:
         said, cut = self._spoken.take()
-        at_ms = self._clock()
-        ended = ReplyEnded(at_ms=at_ms, spoken=said, cut=cut, interrupted=self._interrupted)
-        self._tell(ended)
-        turn = self.log.reply_ended(said, at_ms)
-        if turn:
-            self._tell(turn)
+        interrupted, at_ms = self._interrupted, self._clock()
+        self._tell(ReplyEnded(at_ms=at_ms, spoken=said, cut=cut, interrupted=interrupted))
+        self._turns.reply_ended(said)

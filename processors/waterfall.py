@@ -52,6 +52,14 @@ def parts(contributions: Sequence[tuple[str, float]], ear_ms: int | None) -> tup
     )
 
 
+def blame(shown: Sequence[Part]) -> Stage | None:
+    """The stage that is to blame for a late answer: the one that took longest, simply.
+
+    Of two that took equally long, the first. None where nothing is known.
+    """
+    return max(shown, key=lambda part: part.ms).stage if shown else None
+
+
 def _take(spent: dict[Stage, int], ms: int) -> None:
     """Take `ms` off the stages in order, the first ones first, none below zero."""
     for stage in spent:

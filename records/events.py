@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 Stage = Literal["endpointing", "stt", "llm", "tts", "transport", "own", "tools"]
 """The parts of a turn's latency, in the order they happen."""
 
+StopReason = Literal["noise", "backchannel", "echo"]
+"""Why the bot paused though nobody wanted its turn."""
+
 EndReason = Literal[
     "caller_hung_up", "bot_hung_up", "idle", "max_duration", "never_joined", "server_stopped",
     "provider_failed", "crashed",
@@ -78,6 +81,66 @@ class ReplyEnded(_Event):
     interrupted: bool
 
 
+class Filled(_Event):
+    """A filler was heard: a few words that bridge the wait and answer nothing."""
+
+    kind: Literal["filled"] = "filled"
+    text: str
+
+
+class BargedIn(_Event):
+    """The caller spoke over the bot, and it fell silent. Told about a second later."""
+
+    kind: Literal["barged_in"] = "barged_in"
+    stop_ms: int = Field(ge=0)
+    """Caller's first speech sample to the bot's last audible sample, on the two tracks."""
+
+
+class CutIn(_Event):
+    """The bot started while the caller had more to say. Told within a second of it.
+
+    The turn it belongs to comes after it, and has no `ear_ms`: there was no wait.
+    """
+
+    kind: Literal["cut_in"] = "cut_in"
+    caller_more_ms: int = Field(ge=0)
+    """How long after the bot's first sample the caller was still, or again, heard."""
+
+
+class FalseStop(_Event):
+    """The bot paused for what was no turn of the caller's, and went on where it was."""
+
+    kind: Literal["false_stop"] = "false_stop"
+    paused_ms: int = Field(ge=0)
+    """How long it was silent."""
+    why: StopReason
+    """What it was: a cough, a "right", or the bot's own voice."""
+
+
+class CallerIdle(_Event):
+    """The caller was silent for long, and the bot asked whether they are there."""
+
+    kind: Literal["caller_idle"] = "caller_idle"
+    prompt: str
+    """What the bot asked."""
+
+
+class Regret(_Event):
+    """What was thrown away since the call began: replies begun on words that were not the last.
+
+    Running totals, told at most once a turn.
+    """
+
+    kind: Literal["regret"] = "regret"
+    replies: int = Field(ge=0)
+    tokens: int = Field(ge=0)
+    """Written by the model."""
+    characters: int = Field(ge=0)
+    """Given to the voice."""
+    usd: float = Field(ge=0)
+    """What they cost, as far as the prices are known."""
+
+
 class ToolCalled(_Event):
     """The bot looked something up or did something."""
 
@@ -108,12 +171,24 @@ class Turn(_Event):
     heard: str
     answered: str
     ear_ms: int | None
-    """Caller's last speech sample to bot's first audible sample, on the two tracks.
+    """Caller's last speech sample to the first audible sample of anything, on the two tracks.
 
-    None where there was no gap to measure (the bot was already speaking).
+    None where there was no gap to measure: the bot was already speaking, or it cut in.
     """
     parts: tuple[Part, ...]
-    """Where the time went; they add up to `ear_ms` where that is known."""
+    """Where the time went; they add up to `answer_ms` where that is known."""
+    filler_ms: int | None = None
+    """`ear_ms` where a filler was heard first; None where the answer was."""
+    answer_ms: int | None = None
+    """The same gap to the answer's first audible sample: `ear_ms`, but for a filler."""
+    over_ms: int = Field(default=0, ge=0)
+    """How much later than the bot's budget the answer came. A filler does not excuse it."""
+    blame: Stage | None = None
+    """Which stage took longest, where the answer came later than the budget."""
+    budget_ms: int | None = None
+    """The bot's budget."""
+    speculated: bool = False
+    """Whether the reply was begun before the caller's turn was over."""
 
 
 class Failed(_Event):
@@ -133,7 +208,8 @@ class CallEnded(_Event):
 
 
 CallEvent = Annotated[
-    CallStarted | CallerJoined | CallerStarted | CallerStopped | Heard | ReplyStarted | ReplyEnded
+    CallStarted | CallerJoined | CallerStarted | CallerStopped | CallerIdle | Heard
+    | ReplyStarted | ReplyEnded | Filled | BargedIn | CutIn | FalseStop | Regret
     | ToolCalled | Turn | Failed | CallEnded,
     Field(discriminator="kind"),
 ]  # fmt: skip

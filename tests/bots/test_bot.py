@@ -66,6 +66,14 @@ def test_examples_become_exchanges() -> None:
             "either a reply or a tool",
         ),
         ('title = "x"\nsummary = "y"\ngreeting = "z"\n[limits]\nidle_secs = 1\n', "idle_secs"),
+        ('title = "x"\nsummary = "y"\ngreeting = "z"\n[idle]\nafter_secs = 1\n', "after_secs"),
+        ('title = "x"\nsummary = "y"\ngreeting = "z"\n[budget]\near_ms = 1\n', "ear_ms"),
+        ('title = "x"\nsummary = "y"\ngreeting = "z"\n[fillers]\nphrases = [""]\n', "phrases"),
+        ('title = "x"\nsummary = "y"\ngreeting = "z"\nfillers = 3\n', "fillers"),
+        (
+            'title = "x"\nsummary = "y"\ngreeting = "z"\nlanguage = "de"\nidle = 3\n',
+            "idle: Input should be",
+        ),
     ],
 )
 def test_what_is_wrong_in_the_folder_is_named(
@@ -86,3 +94,46 @@ def test_a_bot_without_prompt_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(bots.bot, "BOTS", tmp_path)
     with pytest.raises(ConfigError, match=r"prompt\.md"):
         load_bot("mute")
+
+
+def _settings(**tables: object) -> BotSettings:
+    told = {"title": "T", "summary": "S", "greeting": "Hi.", **tables}
+    return BotSettings.model_validate(told)
+
+
+def test_a_bot_that_says_nothing_of_it_fills_waits_and_asks_twice() -> None:
+    settings = _settings()
+    assert settings.fillers.enabled
+    assert len(settings.fillers.phrases) > 1
+    assert settings.idle.enabled
+    assert len(settings.idle.prompts) == 2
+    assert settings.budget.ear_ms == 800
+
+
+def test_more_phrases_than_eight_are_too_many() -> None:
+    with pytest.raises(ValueError, match="phrases"):
+        _settings(fillers={"phrases": ["Hm."] * 9})
+
+
+def test_a_bot_in_another_language_speaks_no_english() -> None:
+    settings = _settings(language="de", fillers={"after_ms": 900})
+    assert settings.fillers.phrases == ()
+    assert settings.fillers.after_ms == 900
+    assert not settings.idle.enabled
+
+
+def test_a_bot_in_another_language_says_what_it_is_told_to() -> None:
+    settings = _settings(
+        language="de",
+        fillers={"phrases": ["Einen Moment."]},
+        idle={"prompts": ["Sind Sie noch da?"], "goodbye": "Ich lege jetzt auf."},
+    )
+    assert settings.fillers.phrases == ("Einen Moment.",)
+    assert settings.idle.enabled
+
+
+def test_a_sentence_for_a_tool_that_the_bot_lacks_is_named(tmp_path: Path) -> None:
+    settings = _settings(fillers={"tools": {"free_slot": "I am looking."}})
+    bot = bots.bot.Bot(name="receptionist", prompt="Be kind.", settings=settings, has_tools=True)
+    with pytest.raises(ConfigError, match=r"free_slot: .*did you mean 'free_slots'"):
+        bot.tools(tmp_path)

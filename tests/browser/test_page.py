@@ -78,6 +78,7 @@ def test_a_conversation_with_an_interruption(served: Served, page: Page, tmp_pat
     await_event(page, "reply_ended", 2)
     expect(page.get_by_test_id("caller-line").first).to_contain_text("hello there")
     expect(page.get_by_test_id("cut").first).to_be_visible()
+    expect(page.get_by_test_id("stopped").first).to_have_text(re.compile(r"stopped after \d+\sms"))
     await_event(page, "turn", 2)
     page.screenshot(path=str(tmp_path / "call.png"))
     found = measured(page)

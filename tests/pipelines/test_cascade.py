@@ -22,7 +22,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from hosts.sidecars import Sidecars
 from hosts.site import LocalSite
-from pipelines.cascade import build, build_stages, new_context
+from pipelines.cascade import Extras, build, build_stages, new_context
 from pipelines.config import resolve
 from pipelines.headless import HeadlessTransport
 from providers.models import ModelStore
@@ -53,14 +53,14 @@ class WantsATool(FrameProcessor):
 
 @pytest.mark.parametrize("late", [False, True])
 async def test_an_answer_that_was_taken_back_is_asked_for_again(late: bool) -> None:
-    wishes: Any = {"turn": {"silence_ms": 300}, "stt": {"lines": ["how much"]}}
+    wishes: Any = {"turn": {"silence_ms": 800}, "stt": {"lines": ["how much"]}}
     config = resolve("simulated", overrides=wishes)
     site = LocalSite(ModelStore(env={}, offline=True), Sidecars())
     model = WantsATool(late=late)
     stages = replace(await asyncio.to_thread(build_stages, config, site), llm=cast("Any", model))
     context = new_context([], None)
     transport = HeadlessTransport()
-    cascade = build(stages, transport, context, recorder=IdentityFilter())
+    cascade = build(stages, transport, context, extras=Extras(recorder=IdentityFilter()))
     worker = PipelineWorker(cascade.pipeline, enable_rtvi=False, idle_timeout_secs=None)
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
@@ -68,6 +68,7 @@ async def test_an_answer_that_was_taken_back_is_asked_for_again(late: bool) -> N
     try:
         async with asyncio.timeout(PATIENCE_SECS):
             await worker.queue_frame(VADUserStartedSpeakingFrame())
+            await asyncio.sleep(0.2)
             await worker.queue_frame(VADUserStoppedSpeakingFrame(stop_secs=0.2))
             early = await model.asked.get()
             again = await model.asked.get()

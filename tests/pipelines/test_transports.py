@@ -36,7 +36,7 @@ def test_daily_is_joined_without_a_camera() -> None:
 def test_livekit_keeps_little_ahead() -> None:
     transport: Any = livekit_transport("wss://livekit.example", "token", room="r")
     check(transport._params)
-    assert transport._params.audio_out_queue_size_ms <= 200
+    assert transport._params.audio_out_queue_size_ms <= 100
 
 
 def test_a_websocket_carries_protobuf() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.waterfall import parts
+from processors.waterfall import blame, parts
 
 pytestmark = pytest.mark.unit
 
@@ -42,3 +42,19 @@ def test_they_add_up(given_parts: list[tuple[str, float]], ear_ms: int) -> None:
 @given(contributions)
 def test_none_is_empty_or_negative(given_parts: list[tuple[str, float]]) -> None:
     assert all(part.ms > 0 for part in parts(given_parts, None))
+
+
+def test_the_longest_part_is_to_blame() -> None:
+    shown = parts(
+        [("endpointing_wait", 0.2), ("llm_inference", 0.9), ("speech_synthesis", 0.9)], None
+    )
+    assert blame(shown) == "llm"
+    assert blame(()) is None
+
+
+@given(contributions)
+def test_no_part_is_longer_than_the_one_to_blame(given_parts: list[tuple[str, float]]) -> None:
+    shown = parts(given_parts, None)
+    longest = max((part.ms for part in shown), default=0)
+    assert all(part.stage == blame(shown) or part.ms <= longest for part in shown)
+    assert {part.ms for part in shown if part.stage == blame(shown)} <= {longest}

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.frames.frames import (
     AggregatedTextFrame,
     EagerTranscriptionFrame,
@@ -34,6 +33,8 @@ from pipecat.processors.aggregators.llm_text_processor import LLMTextProcessor
 from pipelines.config import TurnConfig
 from pipelines.turns import strategies
 from processors.first_clause import FirstClauseAggregator
+from processors.keen_vad import KeenVad
+from processors.speculation import Speculations
 from providers.stt._moonshine_decoder import MoonshineDecoder
 from providers.stt.moonshine import MoonshineStt
 from providers.tts.piper import PiperTts
@@ -81,10 +82,12 @@ async def test_people_are_heard_while_they_speak_and_understood_when_they_stop()
     clips += human_clips("cards", "cards.transcription")[:3]
     async with site_for(MoonshineStt()) as site:
         stt = await asyncio.to_thread(MoonshineStt().build, site)
+    vad = KeenVad()
     aggregators = LLMContextAggregatorPair(
         LLMContext(),
         user_params=LLMUserAggregatorParams(
-            vad_analyzer=SileroVADAnalyzer(), user_turn_strategies=strategies(TurnConfig())
+            vad_analyzer=vad,
+            user_turn_strategies=strategies(TurnConfig(), vad, Speculations()),
         ),
     )
     async with flowing(stt, Tap(), aggregators.user()) as flow:

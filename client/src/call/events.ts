@@ -24,8 +24,30 @@ export interface Turn {
   index: number;
   heard: string;
   answered: string;
+  /** The wait for the first sound of any kind. */
   ear_ms: number | null;
+  /** They add up to `answer_ms`. */
   parts: Part[];
+  /** `ear_ms` where a filler was heard first. */
+  filler_ms?: number | null;
+  /** The wait for the answer itself. */
+  answer_ms?: number | null;
+  /** How much later than the budget the answer came. */
+  over_ms?: number;
+  /** Which stage took longest, where it came too late. */
+  blame?: Stage | null;
+  budget_ms?: number | null;
+  /** Whether the reply was begun before the caller's turn was over. */
+  speculated?: boolean;
+}
+
+/** What was thrown away since the call began. */
+export interface Regret {
+  kind: "regret";
+  replies: number;
+  tokens: number;
+  characters: number;
+  usd: number;
 }
 
 export type CallEvent =
@@ -36,6 +58,12 @@ export type CallEvent =
   | { kind: "heard"; text: string; final: boolean }
   | { kind: "reply_started" }
   | { kind: "reply_ended"; spoken: string; cut: string; interrupted: boolean }
+  | { kind: "filled"; text: string }
+  | { kind: "barged_in"; stop_ms: number }
+  | { kind: "cut_in"; caller_more_ms: number }
+  | { kind: "false_stop"; paused_ms: number; why: "noise" | "backchannel" | "echo" }
+  | { kind: "caller_idle"; prompt: string }
+  | Regret
   | { kind: "tool_called"; name: string; took_ms: number; ok: boolean }
   | Turn
   | { kind: "failed"; code: string; message: string }

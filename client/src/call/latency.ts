@@ -1,6 +1,13 @@
 /** The parts of a turn's latency, fitted to what was heard. */
 
-import type { Part, Stage } from "./events";
+import type { Part, Regret, Stage } from "./events";
+import { answerMs, type Gap, type Pause } from "./script";
+
+/** Something worth saying of a turn. */
+export interface Fact {
+  kind: "cut_in" | "over" | "filler" | "speculated";
+  text: string;
+}
 
 /** In the order they are drawn, which is the order they happen. */
 export const STAGES: readonly Stage[] = [
@@ -57,6 +64,40 @@ function add(spent: Map<Stage, Part>, stage: Stage, ms: number): void {
 /** Seconds with one decimal, as a person says them: `0.9 s`. */
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)}\u202fs`;
+}
+
+const STOPS = { noise: "a noise", backchannel: "a word of yours", echo: "its own echo" };
+
+/** What the bot paused for, though nobody wanted its turn: `paused 0.4 s for a noise, went on`. */
+export function sayPause({ ms, why }: Pause): string {
+  return `paused ${seconds(ms)} for ${STOPS[why]}, went on`;
+}
+
+/** What was thrown away: `3 early starts thrown away, $0.0004`; nothing where nothing was. */
+export function sayRegret({ replies, usd }: Regret): string {
+  if (replies === 0) return "";
+  const money = usd > 0 ? `, $${usd < 0.01 ? usd.toFixed(4) : usd.toFixed(2)}` : "";
+  return `${replies} early ${replies === 1 ? "start" : "starts"} thrown away${money}`;
+}
+
+/** What there is to say of a turn beside its figure, in the order it matters. */
+export function sayTurn(gap: Gap): Fact[] {
+  const { turn, cutIn, filler } = gap;
+  const facts: Fact[] = [];
+  if (cutIn) facts.push({ kind: "cut_in", text: "The bot cut in: you had more to say" });
+  const answered = answerMs(gap);
+  const overMs = (answered ?? 0) - (turn?.budget_ms ?? Number.POSITIVE_INFINITY);
+  if (turn?.blame && overMs > 0) {
+    const stage = STAGE_NAMES[turn.blame];
+    facts.push({ kind: "over", text: `${seconds(overMs)} over the budget: ${stage}` });
+  }
+  if (filler !== undefined || typeof turn?.filler_ms === "number") {
+    const words = filler ? `“${filler}”` : "a filler";
+    const then = answered !== undefined && turn ? `, the answer after ${seconds(answered)}` : "";
+    facts.push({ kind: "filler", text: `${words} first${then}` });
+  }
+  if (turn?.speculated) facts.push({ kind: "speculated", text: "begun early" });
+  return facts;
 }
 
 /** The middle one of several figures. */

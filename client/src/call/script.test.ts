@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { Turn } from "./events";
-import { EMPTY_SCRIPT, heardMs, type Line, type ScriptInput, write } from "./script";
+import {
+  answerMs,
+  type BotLine,
+  EMPTY_SCRIPT,
+  type Gap,
+  heardMs,
+  type Line,
+  type ScriptInput,
+  stopMs,
+  write,
+} from "./script";
 
 function play(...inputs: ScriptInput[]): Line[] {
   return inputs.reduce(write, EMPTY_SCRIPT).lines;
@@ -126,6 +136,44 @@ describe("the bot's line", () => {
   });
 });
 
+describe("an interruption", () => {
+  const cut = [replyStarted, output(1, "Long", "story"), bargedIn, replyEnded("Long", "story")];
+  const bots = (...inputs: ScriptInput[]) =>
+    play(...inputs).filter((line): line is BotLine => line.kind === "bot");
+  const barged: ScriptInput = { kind: "barged_in", stop_ms: 260 };
+
+  it("has its stop time at the line it cut, also when the next is being spoken", () => {
+    const lines = bots(...cut, heard("Stop."), replyStarted, output(2, "Sorry."), barged);
+    expect(lines.map(stopMs)).toEqual([260, undefined]);
+  });
+
+  it("is measured here if it can be", () => {
+    const here: ScriptInput = { kind: "stop", stopMs: 240 };
+    expect(bots(...cut, here, barged).map(stopMs)).toEqual([240]);
+    expect(bots(...cut.slice(0, 3), here, cut[3] as ScriptInput, barged).map(stopMs)).toEqual([
+      240,
+    ]);
+  });
+
+  it("is none where the bot said all it had to say", () => {
+    expect(bots(replyStarted, replyEnded("All."), barged).map(stopMs)).toEqual([undefined]);
+  });
+
+  it("that was none leaves a pause", () => {
+    const lines = bots(replyStarted, output(1, "Long", "story"), {
+      kind: "false_stop",
+      paused_ms: 400,
+      why: "noise",
+    });
+    expect(lines[0]?.pauses).toEqual([{ ms: 400, why: "noise" }]);
+  });
+});
+
+it("puts a word that was no turn on a line of its own", () => {
+  const lines = play(started, heard("Tell me."), replyStarted, output(1, "Once"), heard("right"));
+  expect(read(lines)).toEqual(["you: Tell me.", "gap ? -", "bot: Once", "you: right"]);
+});
+
 describe("the gap", () => {
   const asked = [started, heard("When?")] as const;
 
@@ -163,6 +211,34 @@ describe("the gap", () => {
     ]);
   });
 
+  it("has a filler before its answer", () => {
+    const lines = play(
+      ...asked,
+      { kind: "filled", text: "One moment." },
+      { kind: "ear", earMs: 750 },
+      replyStarted,
+      replyEnded("Now."),
+      { ...turn(1, "When?", 700), filler_ms: 700, answer_ms: 1400 },
+    );
+    expect(read(lines)).toEqual(["you: When?", "gap 750 1", "bot: Now."]);
+    expect(lines[1]).toMatchObject({ filler: "One moment." });
+    expect(answerMs(lines[1] as Gap)).toBe(1450);
+  });
+
+  it("is no wait where the bot cut in", () => {
+    const lines = play(
+      ...asked,
+      replyStarted,
+      { kind: "ear", earMs: 90 },
+      {
+        kind: "cut_in",
+        caller_more_ms: 120,
+      },
+    );
+    expect(read(lines)).toContain("gap ? -");
+    expect(lines[1]).toMatchObject({ cutIn: true });
+  });
+
   it("is none before a greeting", () => {
     expect(read(play(replyStarted, { kind: "ear", earMs: 5 }, replyEnded("Hi.")))).toEqual([
       "bot: Hi.",
@@ -173,4 +249,19 @@ describe("the gap", () => {
 it("notes what the bot looked up", () => {
   const lines = play({ kind: "tool_called", name: "free_slots", took_ms: 12, ok: true });
   expect(read(lines)).toEqual(["note: free slots · 12\u202fms"]);
+});
+
+it("notes that the bot asks a silent caller", () => {
+  expect(read(play({ kind: "caller_idle", prompt: "Are you there?" }))).toEqual([
+    "note: You were silent, so the bot asks",
+  ]);
+});
+
+it("keeps the newest totals of what was thrown away", () => {
+  const regret = { kind: "regret", replies: 2, tokens: 90, characters: 40, usd: 0 } as const;
+  expect([regret].reduce(write, EMPTY_SCRIPT).regret).toEqual(regret);
+});
+
+it("takes events it does not know for nothing", () => {
+  expect(play({ kind: "of_tomorrow" } as unknown as ScriptInput)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /** The call as a script: who said what, and how long the caller waited in between. */
 
-import type { CallEvent, Turn } from "./events";
+import type { CallEvent, Regret, Turn } from "./events";
 
 export interface CallerLine {
   kind: "caller";
@@ -21,6 +21,18 @@ export interface BotLine {
   cut: string;
   open: boolean;
   segments: Segment[];
+  interrupted: boolean;
+  /** How long it was heard over the caller, as measured in this browser and by the server. */
+  clientStopMs: number | undefined;
+  serverStopMs: number | undefined;
+  /** What made it pause, and was no turn of the caller's. */
+  pauses: Pause[];
+}
+
+/** A pause of the bot for nothing. */
+export interface Pause {
+  ms: number;
+  why: (CallEvent & { kind: "false_stop" })["why"];
 }
 
 /** The silence between the caller's last word and the bot's first one. */
@@ -30,6 +42,10 @@ export interface Gap {
   /** As measured in this browser. */
   clientEarMs: number | undefined;
   turn: Turn | undefined;
+  /** The bot began while the caller had more to say: there was no wait. */
+  cutIn: boolean;
+  /** What bridged the wait. */
+  filler: string | undefined;
 }
 
 export interface Note {
@@ -50,16 +66,23 @@ export interface Segment {
 export type ScriptInput =
   | CallEvent
   | ({ kind: "bot_output" } & Segment)
-  | { kind: "ear"; earMs: number };
+  | { kind: "ear"; earMs: number }
+  | { kind: "stop"; stopMs: number };
 
 export interface Script {
   lines: Line[];
   /** Whether the next words of the caller begin a new line. */
   callerTurns: boolean;
   nextId: number;
+  regret: Regret | undefined;
 }
 
-export const EMPTY_SCRIPT: Script = { lines: [], callerTurns: true, nextId: 1 };
+export const EMPTY_SCRIPT: Script = {
+  lines: [],
+  callerTurns: true,
+  nextId: 1,
+  regret: undefined,
+};
 
 export function write(script: Script, input: ScriptInput): Script {
   switch (input.kind) {
@@ -72,7 +95,21 @@ export function write(script: Script, input: ScriptInput): Script {
     case "bot_output":
       return output(script, input);
     case "reply_ended":
-      return closeReply(script, input.spoken, input.cut);
+      return closeReply(script, input.spoken, input.cut, input.interrupted);
+    case "filled":
+      return changeGap(awaitAnswer(script), { filler: input.text });
+    case "cut_in":
+      return changeGap(awaitAnswer(script), { cutIn: true });
+    case "stop":
+      return changeReply(script, () => true, { clientStopMs: input.stopMs });
+    case "barged_in":
+      return changeReply(script, isInterrupted, { serverStopMs: input.stop_ms });
+    case "false_stop":
+      return pause(script, { ms: input.paused_ms, why: input.why });
+    case "caller_idle":
+      return push(script, { kind: "note", text: "You were silent, so the bot asks" });
+    case "regret":
+      return { ...script, regret: input };
     case "ear":
       return measure(script, { clientEarMs: input.earMs });
     case "turn":
@@ -87,14 +124,27 @@ export function write(script: Script, input: ScriptInput): Script {
 }
 
 /** What the caller hears of a gap: measured here if it could be, else by the server. */
-export function heardMs({ clientEarMs, turn }: Gap): number | undefined {
-  return clientEarMs ?? turn?.ear_ms ?? undefined;
+export function heardMs({ clientEarMs, turn, cutIn }: Gap): number | undefined {
+  return cutIn ? undefined : (clientEarMs ?? turn?.ear_ms ?? undefined);
+}
+
+/** The wait for the answer itself; longer than what is heard where a filler was heard first. */
+export function answerMs(gap: Gap): number | undefined {
+  const heard = heardMs(gap);
+  const { ear_ms, answer_ms } = gap.turn ?? {};
+  const later = typeof ear_ms === "number" ? (answer_ms ?? ear_ms) - ear_ms : 0;
+  return heard === undefined ? undefined : heard + later;
+}
+
+/** How long the bot was heard over the caller who interrupted it. */
+export function stopMs({ clientStopMs, serverStopMs, interrupted }: BotLine): number | undefined {
+  return interrupted ? (clientStopMs ?? serverStopMs) : undefined;
 }
 
 function heard(script: Script, text: string, final: boolean): Script {
   if (!text.trim()) return script;
   const at = script.lines.findLastIndex((line) => line.kind === "caller");
-  if (script.callerTurns || at < 0) {
+  if (script.callerTurns || at < 0 || isAnswered(script, at)) {
     return { ...push(script, { kind: "caller", text, final }), callerTurns: false };
   }
   return change(script, at, { text, final });
@@ -130,11 +180,15 @@ function openReply(script: Script): Script {
     cut: "",
     open: true,
     segments: [],
+    interrupted: false,
+    clientStopMs: undefined,
+    serverStopMs: undefined,
+    pauses: [],
   });
 }
 
 /** End the open line with the server's words; where it has none, with those seen to be spoken. */
-function closeReply(script: Script, spoken: string, cut: string): Script {
+function closeReply(script: Script, spoken: string, cut: string, interrupted = false): Script {
   const open = script.lines.findLastIndex(isOpenReply);
   if (open < 0 && !spoken && !cut) return script;
   const opened = open < 0 ? openReply(script) : script;
@@ -145,14 +199,47 @@ function closeReply(script: Script, spoken: string, cut: string): Script {
   if (!words && !cut) {
     return { ...opened, lines: opened.lines.filter((_, index) => index !== at) };
   }
-  return change(opened, at, { spoken: words, cut, coming: "", open: false });
+  return change(opened, at, { spoken: words, cut, coming: "", open: false, interrupted });
+}
+
+/** Write into the newest of the bot's lines that is so. */
+function changeReply(
+  script: Script,
+  isSo: (line: BotLine) => boolean,
+  fields: Partial<BotLine>,
+): Script {
+  const at = script.lines.findLastIndex((line) => line.kind === "bot" && isSo(line));
+  return at < 0 ? script : change(script, at, fields);
+}
+
+function isInterrupted(line: BotLine): boolean {
+  return !line.open && line.interrupted;
+}
+
+function pause(script: Script, found: Pause): Script {
+  const line = script.lines.findLast((one) => one.kind === "bot");
+  if (line?.kind !== "bot") return script;
+  return changeReply(script, () => true, { pauses: [...line.pauses, found] });
+}
+
+/** Write into the newest gap that is not told of yet. */
+function changeGap(script: Script, fields: Partial<Gap>): Script {
+  const at = script.lines.findLastIndex((line) => line.kind === "gap" && !line.turn);
+  return at < 0 ? script : change(script, at, fields);
 }
 
 /** Put a gap after the caller's last line, unless it has one. */
 function awaitAnswer(script: Script): Script {
   const at = script.lines.findLastIndex((line) => line.kind === "caller");
   if (at < 0 || script.lines.slice(at).some((line) => line.kind === "gap")) return script;
-  const gap: Gap = { kind: "gap", id: script.nextId, clientEarMs: undefined, turn: undefined };
+  const gap: Gap = {
+    kind: "gap",
+    id: script.nextId,
+    clientEarMs: undefined,
+    turn: undefined,
+    cutIn: false,
+    filler: undefined,
+  };
   return { ...script, lines: script.lines.toSpliced(at + 1, 0, gap), nextId: script.nextId + 1 };
 }
 
@@ -174,6 +261,12 @@ function measure(script: Script, found: { clientEarMs: number } | { turn: Turn }
 function hasAnswer({ lines }: Script): boolean {
   const at = lines.findLastIndex((line) => line.kind === "caller");
   return lines.slice(at + 1).some((line) => line.kind === "bot");
+}
+
+/** Whether that line of the caller's is complete and the bot has spoken since. */
+function isAnswered(script: Script, at: number): boolean {
+  const line = script.lines[at];
+  return line?.kind === "caller" && line.final && hasAnswer(script);
 }
 
 function toolNote({ name, took_ms, ok }: CallEvent & { kind: "tool_called" }): string {

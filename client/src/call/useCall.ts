@@ -96,7 +96,8 @@ function useServer(phone: Phone, dispatch: Dispatch<Action>): void {
         if (!event) return;
         note(event);
         if (event.kind === "caller_started" && event.interrupts) phone.sound.interrupted();
-        if (event.kind === "reply_started") phone.sound.replyStarted();
+        if (event.kind === "reply_started" || event.kind === "filled") phone.sound.replyStarted();
+        if (event.kind === "false_stop") phone.sound.wentOn();
         dispatch({ kind: "event", event });
       },
       [phone, dispatch],
@@ -124,6 +125,7 @@ function useEars(phone: Phone, dispatch: Dispatch<Action>): void {
       onEar(event) {
         if (event.kind === "barge_in") {
           probe.bargeStopMs.push(Math.round(event.stopMs));
+          dispatch({ kind: "script", input: { kind: "stop", stopMs: event.stopMs } });
           return;
         }
         probe.earMs.push(Math.round(event.earMs));

@@ -114,3 +114,11 @@ describe("the server's word", () => {
     expect(during(2_500, QUIET, BOT)).toMatchObject([{ kind: "restore", atMs: 3_000 }]);
   });
 });
+
+it("gives the bot back at once where the server took the caller for a noise", () => {
+  const { during, duck } = scene();
+  during(1_000, QUIET, BOT);
+  during(200, VOICE, BOT);
+  expect(duck.wentOn()).toEqual({ kind: "restore", falseAlarm: true });
+  expect(duck.wentOn()).toBeUndefined();
+});

@@ -76,6 +76,11 @@ export class Duck {
     return this.hold ? this.restore(false) : undefined;
   }
 
+  /** The server took what it heard for no turn, and the bot talks on. */
+  wentOn(): Verdict | undefined {
+    return this.hold ? this.restore(true) : undefined;
+  }
+
   private isOnset(frameMs: number, loud: boolean): boolean {
     if (!loud && this.onset.length === 0) return false;
     this.onset.push({ ms: frameMs, loud });

@@ -105,6 +105,11 @@ export class Sound {
     this.judge(this.duck.replyStarted());
   }
 
+  /** The server says that the bot goes on after a pause for nothing. */
+  wentOn(): void {
+    this.judge(this.duck.wentOn());
+  }
+
   private source(track: MediaStreamTrack | undefined): MediaStreamAudioSourceNode | undefined {
     if (!track || !this.context) return undefined;
     return this.context.createMediaStreamSource(new MediaStream([track]));

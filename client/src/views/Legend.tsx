@@ -18,6 +18,14 @@ export function Legend() {
             {STAGE_NAMES[stage]}
           </li>
         ))}
+        <li>
+          <span className="swatch-budget" aria-hidden="true" />
+          Budget
+        </li>
+        <li>
+          <span className="swatch-bridged" aria-hidden="true" />
+          Bridged by a filler
+        </li>
       </ul>
     </footer>
   );

@@ -8,7 +8,13 @@ const MARKS = [
 ];
 
 /** Lines at the same places on every strip; `named` says what they stand for. */
-export function Marks({ named = false }: { named?: boolean }) {
+export function Marks({
+  named = false,
+  budgetMs,
+}: {
+  named?: boolean;
+  budgetMs?: number | undefined;
+}) {
   return (
     <div className="marks" aria-hidden="true">
       {MARKS.map(({ ms, text }) => (
@@ -16,6 +22,9 @@ export function Marks({ named = false }: { named?: boolean }) {
           {named && <span>{text}</span>}
         </div>
       ))}
+      {budgetMs !== undefined && budgetMs < SCALE_MS && (
+        <div className="mark budget" style={{ left: `${(budgetMs / SCALE_MS) * 100}%` }} />
+      )}
     </div>
   );
 }

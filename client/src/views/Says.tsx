@@ -1,4 +1,5 @@
-import type { BotLine, CallerLine } from "../call/script";
+import { sayPause } from "../call/latency";
+import { type BotLine, type CallerLine, stopMs } from "../call/script";
 
 export function CallerSays({ line }: { line: CallerLine }) {
   return (
@@ -11,6 +12,7 @@ export function CallerSays({ line }: { line: CallerLine }) {
 
 /** Words heard, words on their way, words lost to an interruption. */
 export function BotSays({ line, bot }: { line: BotLine; bot: string }) {
+  const stop = stopMs(line);
   return (
     <div data-testid="bot-line" data-open={line.open}>
       <p className="who">{bot}</p>
@@ -26,6 +28,17 @@ export function BotSays({ line, bot }: { line: BotLine; bot: string }) {
         )}
         {line.open && !line.spoken && !line.coming && <span className="coming">…</span>}
       </p>
+      {stop !== undefined && (
+        <p className="aside" data-testid="stopped">
+          stopped after {Math.round(stop)}&#8239;ms
+        </p>
+      )}
+      {line.pauses.map((pause, at) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: pauses are only ever added
+        <p key={at} className="aside" data-testid="went-on">
+          {sayPause(pause)}
+        </p>
+      ))}
     </div>
   );
 }

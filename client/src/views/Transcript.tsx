@@ -1,4 +1,4 @@
-import { median, seconds } from "../call/latency";
+import { median, sayRegret, seconds } from "../call/latency";
 import { heardMs, type Line, type Script } from "../call/script";
 import { Legend } from "./Legend";
 import { BotSays, CallerSays } from "./Says";
@@ -11,6 +11,7 @@ export function Transcript(props: { script: Script; bot: string; live: boolean }
   const { scroller, behind, toEnd } = useStickToEnd(script);
   const gaps = script.lines.flatMap((line) => (line.kind === "gap" ? (heardMs(line) ?? []) : []));
   const middle = median(gaps);
+  const { regret } = script;
   return (
     <section className="transcript" aria-label="Transcript">
       <header className="transcript-head">
@@ -19,6 +20,14 @@ export function Transcript(props: { script: Script; bot: string; live: boolean }
           <p>
             median <strong>{seconds(middle)}</strong> over {gaps.length}{" "}
             {gaps.length === 1 ? "answer" : "answers"}
+          </p>
+        )}
+        {regret && sayRegret(regret) && (
+          <p
+            data-testid="regret"
+            title={`${regret.tokens} tokens, ${regret.characters} characters`}
+          >
+            {sayRegret(regret)}
           </p>
         )}
       </header>

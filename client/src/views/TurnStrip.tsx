@@ -1,7 +1,7 @@
 import type { CSSProperties } from "react";
 import type { Part, Stage } from "../call/events";
-import { fitParts, STAGE_NAMES, seconds } from "../call/latency";
-import { type Gap, heardMs } from "../call/script";
+import { type Fact, fitParts, STAGE_NAMES, sayTurn, seconds } from "../call/latency";
+import { answerMs, type Gap, heardMs } from "../call/script";
 import { Marks, SCALE_MS } from "./Marks";
 
 /** Short enough to stand inside a coloured part. */
@@ -18,8 +18,9 @@ const CODES: Record<Stage, string> = {
 /** How long the caller waited for one answer, and where the time went. */
 export function TurnStrip({ gap }: { gap: Gap }) {
   const heard = heardMs(gap);
-  const parts = fitParts(gap.turn?.parts ?? [], heard);
-  const waiting = heard === undefined && gap.turn === undefined;
+  const parts = gap.cutIn ? [] : fitParts(gap.turn?.parts ?? [], answerMs(gap));
+  const facts = sayTurn(gap);
+  const waiting = heard === undefined && gap.turn === undefined && !gap.cutIn;
   return (
     <div className="strip" data-testid="turn-strip" data-turn={gap.turn?.index}>
       <strong className="figure" data-testid="heard" data-ms={heard && Math.round(heard)}>
@@ -27,8 +28,9 @@ export function TurnStrip({ gap }: { gap: Gap }) {
       </strong>
       <details className="strip-body">
         <summary>
-          <span className="unseen">{describe(heard, parts)}</span>
-          <Bar parts={parts} heard={heard} />
+          <span className="unseen">{describe(heard, parts, facts)}</span>
+          <Bar parts={parts} gap={gap} />
+          <Facts facts={facts} />
         </summary>
         <PartList parts={parts} gap={gap} />
       </details>
@@ -36,16 +38,20 @@ export function TurnStrip({ gap }: { gap: Gap }) {
   );
 }
 
-function Bar({ parts, heard }: { parts: Part[]; heard: number | undefined }) {
+function Bar({ parts, gap }: { parts: Part[]; gap: Gap }) {
+  const [heard, answered] = [heardMs(gap), answerMs(gap)];
   const pending = parts.length === 0 && heard !== undefined;
+  const { filler_ms, blame, budget_ms } = gap.turn ?? {};
+  const filled = typeof filler_ms === "number" && heard !== undefined && answered !== undefined;
   return (
-    <div className="bar-scale" data-over={(heard ?? 0) > SCALE_MS} aria-hidden="true">
+    <div className="bar-scale" data-over={(answered ?? 0) > SCALE_MS} aria-hidden="true">
       <div className="parts">
         {pending && <div className="part pending" style={width(heard)} />}
         {parts.map((part) => (
           <div
             key={part.stage}
             className={`part ${part.stage}`}
+            data-blame={part.stage === blame}
             style={width(part.ms)}
             title={`${part.label}: ${part.ms} ms`}
           >
@@ -53,16 +59,34 @@ function Bar({ parts, heard }: { parts: Part[]; heard: number | undefined }) {
           </div>
         ))}
       </div>
-      <Marks />
+      {filled && (
+        <div className="bridged" style={{ ...width(answered - heard), left: left(heard) }} />
+      )}
+      <Marks budgetMs={budget_ms ?? undefined} />
     </div>
+  );
+}
+
+/** In words what the bar shows, and what it cannot show. */
+function Facts({ facts }: { facts: Fact[] }) {
+  if (facts.length === 0) return null;
+  return (
+    <span className="facts" data-testid="facts" aria-hidden="true">
+      {facts.map(({ kind, text }) => (
+        <span key={kind} className="fact" data-fact={kind}>
+          {text}
+        </span>
+      ))}
+    </span>
   );
 }
 
 function PartList({ parts, gap }: { parts: Part[]; gap: Gap }) {
   const server = gap.turn?.ear_ms;
+  const budget = gap.turn?.budget_ms;
   return (
     <div className="part-list">
-      {parts.length === 0 && <p>The parts come when the answer is over.</p>}
+      {gap.turn === undefined && <p>The parts come when the answer is over.</p>}
       <dl>
         {parts.map((part) => (
           <div key={part.stage}>
@@ -83,17 +107,23 @@ function PartList({ parts, gap }: { parts: Part[]; gap: Gap }) {
       {gap.clientEarMs === undefined && typeof server === "number" && (
         <p>Measured by the server.</p>
       )}
+      {gap.turn?.speculated && <p>The answer was begun before you had finished.</p>}
+      {typeof budget === "number" && <p>The bot’s budget for an answer is {seconds(budget)}.</p>}
       {gap.turn && heardMs(gap) === undefined && <p>There was no silence to measure.</p>}
     </div>
   );
 }
 
-function describe(heard: number | undefined, parts: Part[]): string {
+function describe(heard: number | undefined, parts: Part[], facts: Fact[]): string {
   const list = parts.map((part) => `${STAGE_NAMES[part.stage]} ${part.ms} milliseconds`).join(", ");
-  const figure = heard === undefined ? "Wait not measured" : `Answered after ${seconds(heard)}`;
-  return list ? `${figure}: ${list}` : figure;
+  const figure = heard === undefined ? "Wait not measured" : `Heard after ${seconds(heard)}`;
+  return [list ? `${figure}: ${list}` : figure, ...facts.map(({ text }) => text)].join(". ");
 }
 
 function width(ms: number): CSSProperties {
-  return { width: `${(ms / SCALE_MS) * 100}%` };
+  return { width: left(ms) };
+}
+
+function left(ms: number): string {
+  return `${(ms / SCALE_MS) * 100}%`;
 }

@@ -30,6 +30,8 @@ from pydantic import ValidationError
 from evals.simulators.vendors import Vendors
 from pipelines.config import TurnConfig
 from pipelines.turns import strategies
+from processors.keen_vad import KeenVad
+from processors.speculation import Speculations
 from providers.stt.deepgram_flux import DeepgramFluxStt
 from tests.support.ears import LINES, Listening, Nowhere, behaving, listening, quiet, said, sentence
 from tests.support.pipes import Tap, flowing
@@ -120,7 +122,9 @@ async def test_the_turn_is_the_providers_and_its_beginning_interrupts(
     """As `turn.commit = "provider"` has it, with Pipecat's own aggregator."""
     turn = TurnConfig.model_validate({"commit": "provider", "speculate": speculate})
     context, tap = LLMContext(), Tap()
-    params = LLMUserAggregatorParams(user_turn_strategies=strategies(turn))
+    params = LLMUserAggregatorParams(
+        user_turn_strategies=strategies(turn, KeenVad(), Speculations())
+    )
     user = LLMUserAggregator(context, params=params)
     async with flowing(reaching(vendors).build(Nowhere()), user, tap) as flow:
         await Listening(flow).hear(sentence(0)[0] + quiet(1000))

@@ -1,0 +1,222 @@
+"""Begins the caller's turn, over the bot only if they mean it: first hold the bot, then decide."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
+    Frame,
+    FunctionCallCancelFrame,
+    FunctionCallResultFrame,
+    FunctionCallsStartedFrame,
+    InputAudioRawFrame,
+    InterimTranscriptionFrame,
+    OutputAudioRawFrame,
+    TranscriptionFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+)
+from pipecat.turns.types import ProcessFrameResult
+from pipecat.turns.user_start import BaseUserTurnStartStrategy
+
+from processors.backchannel import fresh, similar
+from processors.barge_guard import ONSET_MS, Act, BargeInGuard, Bot, Busy, Ruling
+from processors.echo import EchoGuess
+from processors.keen_vad import KeenVad
+
+LATE_MS = 2_000
+"""How long after a turn its last words may still be told again."""
+
+
+class Mouth(Protocol):
+    """What the bot's audio goes through."""
+
+    def pause(self) -> None:
+        """Hold it."""
+        ...
+
+    def resume(self) -> None:
+        """Go on."""
+        ...
+
+    def said(self) -> tuple[str, ...]:
+        """The last sentences, the present one at the end."""
+        ...
+
+
+@dataclass
+class _Turn:
+    """What was said in the caller's last turn, for what is told of it too late."""
+
+    open: bool = False
+    ended_at_ms: float = float("-inf")
+    voiced: bool = False
+    """Whether the caller was heard since."""
+    tail: str = ""
+    """Words that no final transcript has confirmed."""
+    done: str = ""
+    """The last ones that one has."""
+
+    def late(self, text: str, now_ms: float) -> bool:
+        """Whether those words belong to the turn that is over."""
+        if not self.voiced:
+            return True
+        if now_ms - self.ended_at_ms > LATE_MS:
+            return False
+        return any(similar(text, known) for known in (self.tail, self.done) if known)
+
+    def new(self, text: str, now_ms: float) -> str:
+        """What of an utterance that goes on was not said in that turn."""
+        return fresh(text, self.tail) if now_ms - self.ended_at_ms <= LATE_MS else text
+
+
+class BargeInStart(BaseUserTurnStartStrategy):
+    """Begins the caller's turn: at the VAD's word while the bot is idle, else at the guard's.
+
+    Give it the bot's `mouth` before the pipeline runs, and have `played` told of each chunk.
+
+    Event handlers:
+        on_paused: The bot is held.
+        on_false_alarm: It goes on; how long it was held (ms), and why ("noise", "backchannel",
+            "echo").
+
+    Args:
+        vad: The analyser that the user aggregator listens with.
+    """
+
+    def __init__(self, vad: KeenVad, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mouth: Mouth | None = None
+        self._vad = vad
+        self._guard = BargeInGuard()
+        self._echo = EchoGuess()
+        self._busy = Busy()
+        self._turn = _Turn()
+        self._vad_speaks = False
+        self._paused_at_ms = 0.0
+        self._register_event_handler("on_paused")
+        self._register_event_handler("on_false_alarm")
+
+    def played(self, frame: OutputAudioRawFrame) -> None:
+        """The bot's audio goes out."""
+        self._echo.bot(frame.audio, frame.sample_rate, now_ms=_now_ms())
+
+    async def process_frame(self, frame: Frame) -> ProcessFrameResult:
+        """Look at a frame; `STOP` if the turn began with it."""
+        now_ms = _now_ms()
+        self._follow(frame, now_ms)
+        if self._turn.open:
+            self._note(frame)
+            return ProcessFrameResult.CONTINUE
+        if isinstance(frame, InputAudioRawFrame):
+            self._echo.caller(frame.audio, frame.sample_rate, now_ms=now_ms)
+            return await self._sound(now_ms)
+        if isinstance(frame, TranscriptionFrame | InterimTranscriptionFrame):
+            return await self._words(frame, now_ms)
+        return ProcessFrameResult.CONTINUE
+
+    async def handle_user_turn_started(self) -> None:
+        """Nothing is guarded until it is over."""
+        self._turn = _Turn(open=True)
+        self._guard.clear()
+        self._busy.interrupted()
+        await super().handle_user_turn_started()
+
+    async def handle_user_turn_stopped(self) -> None:
+        """The bot thinks."""
+        now_ms = _now_ms()
+        self._turn.open = False
+        self._turn.ended_at_ms = now_ms
+        self._busy.asked(now_ms)
+        await super().handle_user_turn_stopped()
+
+    def _follow(self, frame: Frame, now_ms: float) -> None:
+        if isinstance(frame, BotStartedSpeakingFrame):
+            self._busy.started()
+        elif isinstance(frame, BotStoppedSpeakingFrame):
+            self._busy.stopped()
+        elif isinstance(frame, FunctionCallsStartedFrame):
+            self._busy.calls(len(frame.function_calls), now_ms)
+        elif isinstance(frame, FunctionCallResultFrame | FunctionCallCancelFrame):
+            self._busy.calls(-1, now_ms)
+        elif isinstance(frame, VADUserStartedSpeakingFrame):
+            self._vad_speaks = True
+        elif isinstance(frame, VADUserStoppedSpeakingFrame):
+            self._vad_speaks = False
+        elif isinstance(frame, InterimTranscriptionFrame):
+            self._guard.partials = True
+
+    def _note(self, frame: Frame) -> None:
+        """Remember the words of the open turn."""
+        if isinstance(frame, TranscriptionFrame):
+            self._turn.tail, self._turn.done = "", frame.text
+        elif isinstance(frame, InterimTranscriptionFrame):
+            self._turn.tail = frame.text
+
+    async def _sound(self, now_ms: float) -> ProcessFrameResult:
+        run = self._vad.run
+        self._turn.voiced = self._turn.voiced or run.voiced_ms >= ONSET_MS
+        if not self._busy.at(now_ms):
+            if self._guard.paused:
+                self._guard.clear()
+                self._resume()
+            return await self._begin() if self._vad_speaks else ProcessFrameResult.CONTINUE
+        # Most of the time nobody speaks over the bot, and there is nothing to compare.
+        bot = self._bot() if run.voiced_ms or self._guard.paused else Bot()
+        ruling = self._guard.voice(run.voiced_ms, run.quiet_ms, now_ms=now_ms, bot=bot)
+        return await self._do(ruling, now_ms)
+
+    async def _words(
+        self, frame: TranscriptionFrame | InterimTranscriptionFrame, now_ms: float
+    ) -> ProcessFrameResult:
+        late = self._turn.late(frame.text, now_ms)
+        busy = self._busy.at(now_ms)
+        ruling = None
+        if busy and not late:
+            text = self._turn.new(frame.text, now_ms)
+            ruling = self._guard.words(text, now_ms=now_ms, bot=self._bot())
+        result = await self._do(ruling, now_ms)
+        began = result is ProcessFrameResult.STOP
+        if isinstance(frame, TranscriptionFrame) and not began and (busy or late):
+            # A backchannel, an echo, or the turn before once more: no part of the next message.
+            await self.trigger_reset_aggregation()
+            self._turn.tail = ""
+        return result
+
+    async def _do(self, ruling: Ruling | None, now_ms: float) -> ProcessFrameResult:
+        if ruling is None:
+            return ProcessFrameResult.CONTINUE
+        if ruling.act is Act.INTERRUPT:
+            # The bot stays held until the interruption has gone through the line.
+            return await self._begin()
+        if ruling.act is Act.PAUSE:
+            self._paused_at_ms = now_ms
+            if self.mouth:
+                self.mouth.pause()
+            await self._call_event_handler("on_paused")
+            return ProcessFrameResult.CONTINUE
+        self._resume()
+        held_ms = round(now_ms - self._paused_at_ms)
+        await self._call_event_handler("on_false_alarm", held_ms, ruling.why)
+        return ProcessFrameResult.CONTINUE
+
+    def _resume(self) -> None:
+        if self.mouth:
+            self.mouth.resume()
+
+    async def _begin(self) -> ProcessFrameResult:
+        await self.trigger_user_turn_started()
+        return ProcessFrameResult.STOP
+
+    def _bot(self) -> Bot:
+        speaking = self._busy.speaking
+        said = self.mouth.said() if self.mouth and speaking else ()
+        return Bot(said=said, echo=speaking and self._echo.likely())
+
+
+def _now_ms() -> float:
+    return asyncio.get_running_loop().time() * 1000

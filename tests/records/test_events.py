@@ -1,0 +1,68 @@
+"""Events are read as they were written, also those of a record written before a field existed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from records.events import (
+    CALL_EVENT,
+    BargedIn,
+    CallerIdle,
+    CallEvent,
+    CutIn,
+    FalseStop,
+    Filled,
+    Part,
+    Regret,
+    Turn,
+)
+
+pytestmark = pytest.mark.unit
+
+TURN = Turn(
+    at_ms=9,
+    index=1,
+    heard="hello",
+    answered="Hi.",
+    ear_ms=700,
+    parts=(Part(stage="llm", label="language model", ms=1400),),
+    filler_ms=700,
+    answer_ms=1400,
+    over_ms=600,
+    blame="llm",
+    budget_ms=800,
+    speculated=True,
+)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        TURN,
+        BargedIn(at_ms=1, stop_ms=240),
+        CutIn(at_ms=1, caller_more_ms=120),
+        FalseStop(at_ms=1, paused_ms=400, why="noise"),
+        Filled(at_ms=1, text="One moment."),
+        CallerIdle(at_ms=1, prompt="Are you still there?"),
+        Regret(at_ms=1, replies=2, tokens=90, characters=40, usd=0.0004),
+    ],
+)
+def test_an_event_is_read_as_it_was_written(event: CallEvent) -> None:
+    assert CALL_EVENT.validate_json(event.model_dump_json()) == event
+
+
+def test_a_turn_without_budget_blame_or_filler_is_read() -> None:
+    told = json.loads(TURN.model_dump_json())
+    for name in ("filler_ms", "answer_ms", "over_ms", "blame", "budget_ms", "speculated"):
+        del told[name]
+    turn = CALL_EVENT.validate_python(told)
+    assert isinstance(turn, Turn)
+    assert (turn.ear_ms, turn.over_ms, turn.blame, turn.speculated) == (700, 0, None, False)
+
+
+def test_a_time_below_zero_is_refused() -> None:
+    with pytest.raises(ValidationError, match="stop_ms"):
+        BargedIn(at_ms=1, stop_ms=-1)
