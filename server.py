@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     models.set_defaults(run=_models)
     _call_options(commands.add_parser("call", help="play recordings to a bot, time its answers"))
     _simulate_options(commands.add_parser("simulate", help="play all cloud vendors on loopback"))
-    _bench_options(commands.add_parser("bench", help="measure: call (headless), page (Chromium)"))
+    _bench_options(commands.add_parser("bench", help="measure: call, page, latency, turns"))
     return parser
 
 
@@ -202,11 +202,14 @@ def _call_options(call: argparse.ArgumentParser) -> None:
 
 
 def _bench_options(bench: argparse.ArgumentParser) -> None:
-    bench.add_argument("what", choices=["call", "page"])
+    bench.add_argument("what", choices=["call", "page", "latency", "turns"])
     bench.add_argument("--bot", default="receptionist", help="who answers (receptionist)")
     bench.add_argument("--preset", default="local", help="the pipeline (local)")
     bench.add_argument("--rounds", type=int, default=1, help="how often the clips are said (1)")
     bench.add_argument("--url", default="http://127.0.0.1:7860", help="a running server, for page")
+    bench.add_argument("--turns", type=int, default=50, help="of each call, for latency (50)")
+    bench.add_argument("--cells", help="only these calls, separated by commas, for latency")
+    bench.add_argument("--trace", action="store_true", help="each turn's timeline, for latency")
     bench.add_argument("--json", type=Path, help="write the figures here too")
     bench.set_defaults(run=_bench)
 
@@ -338,7 +341,6 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 def _bench(arguments: argparse.Namespace) -> int:
     import importlib.util
-    import tempfile
 
     for package in ("jiwer", "playwright"):
         if importlib.util.find_spec(package) is None:
@@ -350,16 +352,18 @@ def _bench(arguments: argparse.Namespace) -> int:
     from records.logs import configure
 
     configure(os.environ.get("OFFHOOK_LOG_LEVEL", "INFO"))
-    if arguments.what == "call":
-        from evals.bench_call import bench_call
+    from evals.bench import BenchOptions, run_bench
 
-        models = _known_models()
-        report = bench_call(arguments.preset, arguments.bot, rounds=arguments.rounds, models=models)
-    else:
-        from evals.bench_page import bench_page
-
-        with tempfile.TemporaryDirectory() as folder:
-            report = bench_page(arguments.url, arguments.rounds, Path(folder))
+    options = BenchOptions(
+        bot=arguments.bot,
+        preset=arguments.preset,
+        rounds=arguments.rounds,
+        url=arguments.url,
+        turns=arguments.turns,
+        cells=tuple(arguments.cells.split(",")) if arguments.cells else (),
+        trace=arguments.trace,
+    )
+    report = run_bench(arguments.what, options, _known_models())
     _say(report.table())
     if arguments.json:
         report.write(arguments.json)

@@ -35,11 +35,9 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
         "api/errors.py",
         "api/health.py",
         "api/limits.py",
-        "evals/corpus.py",
         "hosts/house.py",
         "hosts/site.py",
         "pipelines/turns.py",
-        "processors/narrator.py",
         "providers/llm/_simulated_service.py",
         "providers/llm/simulated.py",
         "providers/stt/_simulated_service.py",
@@ -50,10 +48,20 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
     "tests/browser/test_page.py": {"evals/bench_page.py"},
     "tests/pipelines/test_config.py": {"providers/base.py", "providers/kinds.py"},
     "tests/providers/test_local_speech.py": {"providers/stt/moonshine.py"},
-    "tests/records/test_record.py": {"records/events.py"},
-    "tests/test_server.py": {"records/logs.py"},
+    "tests/test_server.py": {"evals/bench.py", "records/logs.py"},
     # The benches are these commands in a loop.
     "tests/evals/test_call.py": {"evals/bench_call.py"},
+    "tests/evals/test_bench_latency.py": {
+        "evals/latency_bars.py",
+        "evals/latency_baseline.py",
+        "evals/latency_caller.py",
+        "evals/latency_cells.py",
+        "evals/latency_trace.py",
+        "evals/latency_truth.py",
+        "evals/latency_turns.py",
+    },
+    # A call from its first event to its last.
+    "tests/bots/test_call.py": {"bots/assembly.py", "bots/news.py"},
     "tests/evals/test_check.py": {"evals/live_check.py"},
 }
 
