@@ -64,9 +64,12 @@ class _Input(BaseInputTransport):
         self._pump_task: asyncio.Task[None] | None = None
         self.said = asyncio.Event()
         self.said.set()
+        self._over = False
 
     def say(self, speech: bytes) -> None:
-        """Queue a clip; `said` is set when its last sample was sent."""
+        """Queue a clip; `said` is set when its last sample was sent, or the call is over."""
+        if self._over:
+            return
         self.said.clear()
         padded = speech + bytes(-len(speech) % _FRAME_BYTES)
         self._audio.extend(
@@ -84,6 +87,10 @@ class _Input(BaseInputTransport):
         if self._pump_task:
             await self.cancel_task(self._pump_task)
             self._pump_task = None
+        # Nobody hears the rest, and whoever speaks must not wait for it.
+        self._over = True
+        self._audio.clear()
+        self.said.set()
         await super().cleanup()
 
     async def _pump(self) -> None:

@@ -8,15 +8,18 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, cast
 
+from loguru import logger
 from openai import (
     APIConnectionError,
     APITimeoutError,
     AsyncOpenAI,
     AsyncStream,
     DefaultAsyncHttpxClient,
+    OpenAIError,
 )
 from openai.types.chat import ChatCompletionChunk
 from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMInvocationParams
+from pipecat.frames.frames import StartFrame
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.services.openai.llm import OpenAILLMService
 
@@ -29,6 +32,8 @@ from providers.llm._patience import (
     in_time,
     silence,
 )
+
+_WARM_SECS = 5.0
 
 
 class ChatService(OpenAILLMService):
@@ -46,6 +51,14 @@ class ChatService(OpenAILLMService):
         self.supports_developer_role = config.knows_developer
         self._vendor = endpoint.vendor
         self._config = config
+        self._warming: asyncio.Task[None] | None = None
+        # The client imports half of itself at its first use, which no caller should wait for.
+        _ = self._client.chat.completions
+
+    async def start(self, frame: StartFrame) -> None:
+        """Open the connection, so that the first answer need not wait for it."""
+        await super().start(frame)
+        self._warming = self.create_task(self._warm())
 
     def create_client(
         self, api_key: Any = None, base_url: Any = None, *_: Any, **__: Any
@@ -61,12 +74,16 @@ class ChatService(OpenAILLMService):
     def build_chat_completion_params(
         self, params_from_context: OpenAILLMInvocationParams
     ) -> dict[str, Any]:
-        """Say whether tools may be called in parallel, which is asked only where there are some."""
+        """Say whether tools may be called in parallel, which is asked only where there are some.
+
+        The messages go by as they are: OpenAI's client looks each up in its types again for every
+        request, which takes longer the longer a call lasts.
+        """
         params = cast("dict[str, Any]", super().build_chat_completion_params(params_from_context))
+        body: dict[str, Any] = {"messages": params["messages"]}
         if params.get("tools"):
-            body = {"parallel_tool_calls": self._config.parallel_tool_calls}
-            params["extra_body"] = body | params["extra_body"]
-        return params
+            body["parallel_tool_calls"] = self._config.parallel_tool_calls
+        return params | {"messages": [], "extra_body": body | params["extra_body"]}
 
     async def get_chat_completions(self, context: LLMContext) -> Any:
         """Stream the answer.
@@ -87,8 +104,19 @@ class ChatService(OpenAILLMService):
 
     async def cleanup(self) -> None:
         """Leave no connection behind."""
+        if self._warming:
+            await self.cancel_task(self._warming)
+            self._warming = None
         await super().cleanup()
         await self._client.close()
+
+    async def _warm(self) -> None:
+        try:
+            async with asyncio.timeout(_WARM_SECS):
+                await self._client.with_options(max_retries=0).models.list()
+        except (OpenAIError, TimeoutError, ValueError) as error:
+            # Some have no list of models; what is wrong with others, the first answer says.
+            logger.debug("{}: warming up: {}", self._vendor, type(error).__name__)
 
     async def _watch(
         self, stream: AsyncStream[ChatCompletionChunk]

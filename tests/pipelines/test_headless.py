@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import wave
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from errors import ConfigError
-from pipelines.headless import read_speech
+from pipelines.headless import HeadlessTransport, read_speech
 
 pytestmark = pytest.mark.unit
 
@@ -59,3 +60,13 @@ def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes) -> None:
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.wav"):
         read_speech(tmp_path / "absent.wav")
+
+
+async def test_whoever_speaks_into_a_call_that_is_over_does_not_wait() -> None:
+    transport = HeadlessTransport()
+    speaking = asyncio.ensure_future(transport.say([bytes(32_000)]))
+    await asyncio.sleep(0)
+    await transport.input().cleanup()
+    async with asyncio.timeout(5):
+        await speaking
+        await transport.say([bytes(32_000)])
