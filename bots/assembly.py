@@ -158,6 +158,8 @@ class Assembly:
 
         @filler.event_handler("on_filled")
         async def filled(_: Filler, text: str) -> None:
+            for guard in self.cascade.guards:
+                guard.note_said(text)
             self._reports.tell(Filled(at_ms=self._reports.clock(), text=text))
 
         return filler
@@ -195,5 +197,6 @@ def _worker(
         cancel_on_idle_timeout=False,
         processor_unusable_policy=ProcessorUnusablePolicy.CONTINUE,
         rtvi_processor=DiscreetRtvi(),
-        rtvi_observer_params=RTVIObserverParams(),
+        # What the model writes is not yet what is said: an early answer may never be.
+        rtvi_observer_params=RTVIObserverParams(bot_llm_enabled=False, user_llm_enabled=False),
     )

@@ -85,8 +85,7 @@ async def run(plan: CallPlan, transport: BaseTransport, around: Surroundings) ->
             reason = "server_stopped"
             raise
         finally:
-            call.tell(CallEnded(at_ms=call.clock(), reason=reason))
-            call.drain()
+            call.finish(reason)
             record.close(reason)
             logger.info("call ended: {}", reason)
         return reason
@@ -128,7 +127,11 @@ class _Call:
         if self._parts:
             self._parts.heed(event)
         self._news.tell(event)
-        if isinstance(event, Turn) and self._waste and (regret := self._waste.news(self.clock())):
+        if isinstance(event, Turn):
+            self._tell_waste()
+
+    def _tell_waste(self) -> None:
+        if self._waste and (regret := self._waste.news(self.clock())):
             self._news.tell(regret)
 
     def end(self, reason: EndReason) -> None:
@@ -136,8 +139,10 @@ class _Call:
         if not self._over.done():
             self._over.set_result(reason)
 
-    def drain(self) -> None:
-        """Write what was told and not yet written."""
+    def finish(self, reason: EndReason) -> None:
+        """Tell the last of it, and write what was told and not yet written."""
+        self._tell_waste()
+        self.tell(CallEnded(at_ms=self.clock(), reason=reason))
         self._news.drain()
 
     async def run(self) -> EndReason:
@@ -151,7 +156,8 @@ class _Call:
                 transport=plan.transport,
             )
         )
-        stages = await asyncio.to_thread(cascade.build_stages, plan.config, self._around.site)
+        build = partial(cascade.build_stages, language=plan.bot.settings.language)
+        stages = await asyncio.to_thread(build, plan.config, self._around.site)
         built = self._assemble(stages)
         runner = WorkerRunner(handle_sigint=False)
         await runner.add_workers(built)

@@ -155,7 +155,7 @@ def _told(core: StableTranscript, moment: Moment) -> list[Act]:
         case "silent":
             return core.silent(at_ms - quiet_ms, at_ms)
         case "vote":
-            return core.vote(at_ms, complete=moment.complete)
+            return core.vote(at_ms, complete=moment.complete, quiet_ms=quiet_ms)
         case "partial":
             return core.partial(moment.text, at_ms, quiet_ms=quiet_ms)
         case "final":

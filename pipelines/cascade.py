@@ -87,7 +87,7 @@ class Cascade:
         return any(strategy.forgives(error) for strategy in _stable(self.stages.turns))
 
 
-def build_stages(config: PipelineConfig, site: Site) -> Stages:
+def build_stages(config: PipelineConfig, site: Site, *, language: str = "en") -> Stages:
     """Make the services and load the models. Blocks: run it in a thread.
 
     Raises:
@@ -100,7 +100,7 @@ def build_stages(config: PipelineConfig, site: Site) -> Stages:
         llm=config.llm.build(site),
         tts=build_voice(config, site),
         vad=vad,
-        turns=strategies(config.turn, vad, books),
+        turns=strategies(config.turn, vad, books, language=language),
         books=books,
     )
 

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from pipecat.clocks.base_clock import BaseClock
 from pipecat.frames.frames import (
     AggregatedTextFrame,
     BotStartedSpeakingFrame,
@@ -19,6 +18,8 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_output import BaseOutputTransport
+
+from processors.spoken import HELD_NS
 
 HOLD_SECS = 2.0
 """The longest pause; whoever forgot to resume is overruled. Pipecat gives up a write after 10 s."""
@@ -35,7 +36,7 @@ class PauseGate:
     waits in it, and all that follows waits in the queue behind. An interruption empties the queue
     as ever, and the chunk in the gate is dropped with it. Words that come with a time wait as long
     as the audio does: the output's clock, by which observers date what it pushes too, stands still
-    while a chunk waits.
+    while a chunk waits, and is late by that time until the reply is over.
 
     Args:
         output: Any transport's output; wrapped in place.
@@ -48,6 +49,7 @@ class PauseGate:
         self._open.set()
         self._drops = 0
         self._held_ns = 0
+        self._replying = False
         self._waiting_since_ns: int | None = None
         self._said: deque[str] = deque(maxlen=_SENTENCES)
         self._clock = output.get_clock
@@ -55,7 +57,6 @@ class PauseGate:
         self._push_on = output.push_frame
         output.write_audio_frame = self._write
         output.push_frame = self._push
-        output.get_clock = lambda: _HeldClock(self)
         output.add_event_handler("on_after_process_frame", self._processed)
 
     @property
@@ -109,7 +110,8 @@ class PauseGate:
             self._waiting_since_ns = None
         if drops != self._drops:
             return not frame.interruptible
-        self._held_ns += self._clock().get_time() - since_ns
+        if self._replying:
+            self._held_ns += self._clock().get_time() - since_ns
         return True
 
     async def _push(
@@ -117,7 +119,11 @@ class PauseGate:
     ) -> None:
         if isinstance(frame, BotStartedSpeakingFrame | BotStoppedSpeakingFrame):
             # The words of the next reply are timed by the clock as it is.
+            # What is held between replies, like a filler, delays none of their words.
+            self._replying = isinstance(frame, BotStartedSpeakingFrame)
             self._held_ns = 0
+        elif isinstance(frame, OutputAudioRawFrame):
+            frame.metadata[HELD_NS] = self._held_ns
         elif frame.pts and direction is FrameDirection.DOWNSTREAM:
             await self._due(frame, frame.pts)
         if isinstance(frame, AggregatedTextFrame) and not isinstance(frame, TTSTextFrame):
@@ -135,20 +141,6 @@ class PauseGate:
         # Not before: what is still in the queue would be played, or told as heard.
         if isinstance(frame, InterruptionFrame):
             self.drop()
-
-
-class _HeldClock(BaseClock):
-    """The clock by which the output releases timed words."""
-
-    def __init__(self, gate: PauseGate) -> None:
-        self._gate = gate
-
-    def get_time(self) -> int:
-        """Nanoseconds."""
-        return self._gate.now_ns
-
-    def start(self) -> None:
-        """The pipeline has started its own."""
 
 
 def hold(output: FrameProcessor, on_played: OnPlayed | None = None) -> PauseGate:

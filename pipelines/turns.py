@@ -17,8 +17,17 @@ _NEVER_SECS = 60.0
 """Smart-turn's own limit on silence; ours is `patience_ms`."""
 
 
-def strategies(turn: TurnConfig, vad: KeenVad, books: Speculations) -> UserTurnStrategies:
-    """The strategies of one call. Loads the smart-turn model: not for the event loop."""
+def strategies(
+    turn: TurnConfig, vad: KeenVad, books: Speculations, *, language: str = "en"
+) -> UserTurnStrategies:
+    """The strategies of one call. Loads the smart-turn model: not for the event loop.
+
+    Args:
+        turn: From the pipeline's configuration.
+        vad: The detector that the aggregator listens with.
+        books: The call's books of early answers.
+        language: What is spoken; words are looked at in English only.
+    """
     from pipecat.turns.user_start import VADUserTurnStartStrategy
     from pipecat.turns.user_turn_strategies import (
         EagerUserTurnStrategies,
@@ -32,14 +41,15 @@ def strategies(turn: TurnConfig, vad: KeenVad, books: Speculations) -> UserTurnS
     if turn.commit == "provider":
         # The recogniser proposes where a turn begins (and interrupts the bot) and where it ends.
         return EagerUserTurnStrategies() if turn.speculate else ExternalUserTurnStrategies()
-    rules = _rules(turn)
+    english = language == "en"
+    rules = _rules(turn, english=english)
     stop = StableStop(
         rules,
         vad=vad,
         analyzer=_smart_turn() if rules.vote else None,
         speculations=books if turn.speculate else None,
     )
-    start = BargeInStart(vad) if turn.guard else VADUserTurnStartStrategy()
+    start = BargeInStart(vad, english=english) if turn.guard else VADUserTurnStartStrategy()
     return UserTurnStrategies(start=[start], stop=[stop])
 
 
@@ -51,7 +61,7 @@ def rehearse(turn: TurnConfig) -> None:
     strategies(turn, KeenVad(), Speculations())
 
 
-def _rules(turn: TurnConfig) -> Rules:
+def _rules(turn: TurnConfig, *, english: bool) -> Rules:
     from processors.stable_transcript import Rules
 
     if turn.commit == "silence":
@@ -60,7 +70,7 @@ def _rules(turn: TurnConfig) -> Rules:
     return Rules(
         vote=turn.vote or not looks_at_words,
         patience_ms=turn.patience_ms,
-        hold_ms=turn.hold_ms if looks_at_words else 0,
+        hold_ms=turn.hold_ms if looks_at_words and english else 0,
     )
 
 

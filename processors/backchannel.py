@@ -8,6 +8,8 @@ from difflib import SequenceMatcher
 
 _ALIKE = 0.75
 """Of the words of two transcripts; a final one corrects a word or two of a partial."""
+_ALIKE_LETTERS = 0.9
+"""Of their letters: "check up" and "checkup" have no word in common."""
 _NODS = """
     uh-huh uhhuh uh huh mm-hm mmhm mm-hmm mmhmm mhm mm mmm hm hmm hmmm um er erm ah oh right yeah
     yep yup yes ok okay sure alright good great fine cool nice wow really exactly
@@ -73,5 +75,15 @@ def fresh(text: str, before: str) -> str:
 
 
 def similar(text: str, other: str) -> bool:
-    """Whether the two are the same words, give or take a correction."""
-    return SequenceMatcher(None, plain(text), plain(other)).ratio() >= _ALIKE
+    """Whether the two are the same words, give or take a correction, or a space."""
+    words, others = plain(text), plain(other)
+    if SequenceMatcher(None, words, others).ratio() >= _ALIKE:
+        return True
+    return SequenceMatcher(None, "".join(words), "".join(others)).ratio() >= _ALIKE_LETTERS
+
+
+def is_part(text: str, whole: str) -> bool:
+    """Whether those words stand in the others, side by side."""
+    words, others = plain(text), plain(whole)
+    ends = range(len(words), len(others) + 1)
+    return bool(words) and any(others[end - len(words) : end] == words for end in ends)

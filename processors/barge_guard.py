@@ -30,6 +30,10 @@ BACKCHANNEL_QUIET_MS = 160
 """Silence after a backchannel after which nothing more comes."""
 HOLD_MS = 900
 """The longest time to be undecided; a caller who hears nothing for a second thinks it is over."""
+NOD_MS = 1_000
+"""A backchannel so close to the bot's end was an answer."""
+NEXT_MS = 200
+"""A bot that is silent for so long has ended; some voices stop between two sentences."""
 THINKING_MS = 10_000
 """A bot that was not heard for so long after the caller's turn is not about to speak."""
 
@@ -76,6 +80,8 @@ class BargeInGuard:
 
     partials: bool = False
     """Whether the recogniser tells words before the end."""
+    english: bool = True
+    """Whether the lists of backchannels and of urgent words are in the caller's language."""
     _paused_at_ms: float | None = None
     _wary_until_ms: float = float("-inf")
     _voiced_ms: float = 0.0
@@ -115,12 +121,17 @@ class BargeInGuard:
             return None
         if repeats(text, bot.said, echo=bot.echo):
             return self._resume("echo", now_ms)
-        if is_backchannel(text) and not bot.asked:
+        if self.is_nod(text, bot):
             self._nods = True
             return None
-        if bot.echo and not is_urgent(text):
+        if bot.echo and not (self.english and is_urgent(text)):
             return None
         return self._interrupt()
+
+    def is_nod(self, text: str, bot: Bot) -> bool:
+        """Whether those words of the caller's only say "I am listening"."""
+        answers = bot.asked or repeats(text, bot.said, echo=bot.echo)
+        return self.english and is_backchannel(text) and not answers
 
     def clear(self) -> None:
         """A turn has begun, or the bot is idle."""
@@ -169,6 +180,37 @@ class BargeInGuard:
     def _interrupt(self) -> Ruling:
         self.clear()
         return Ruling(Act.INTERRUPT)
+
+
+@dataclass
+class LastNod:
+    """Whether a backchannel was the answer to what the bot said last. Pure."""
+
+    _at_ms: float | None = None
+    _stopped_at_ms: float = float("-inf")
+
+    def heard(self, now_ms: float) -> None:
+        """There was one, and it was let pass."""
+        self._at_ms = now_ms
+
+    def went_on(self, now_ms: float) -> None:
+        """The bot was held for it until now."""
+        if self._at_ms is not None:
+            self._at_ms = now_ms
+
+    def forget(self) -> None:
+        """Something else was said since."""
+        self._at_ms = None
+
+    def stopped(self, now_ms: float) -> None:
+        """The bot is silent."""
+        self._stopped_at_ms = now_ms
+
+    def answers(self, now_ms: float, *, goes_on: bool) -> bool:
+        """Whether it was one, now that the bot is idle; `goes_on`: the caller speaks again."""
+        if self._at_ms is None or self._stopped_at_ms - self._at_ms > NOD_MS:
+            return False
+        return goes_on or now_ms - self._stopped_at_ms >= NEXT_MS
 
 
 @dataclass

@@ -36,6 +36,7 @@ from pipecat.processors.frame_processor import (
 
 from processors.filler_clock import FillerClock, FillerLines
 from processors.phrases import Clip, Phrases, Samples
+from processors.reply_gate import EARLY
 
 _CHUNK_MS = 40
 _OUTPUT_MS = 20
@@ -78,9 +79,12 @@ class FillerAudioFrame(OutputAudioRawFrame):
 class Filler(FrameProcessor):
     """Plays a line where the answer is late; stands between the voice and the output.
 
-    The lines are made once the greeting is: before that they would delay it. As the answer comes,
-    what plays ends at the quietest place within 120 ms (of sound that is not yet with the output,
-    which holds up to 80 ms), and the answer follows without a gap.
+    Lines that are kept from another call are there at once. The others are made once the greeting
+    is, each only while the caller is silent and no answer is due: a voice of this machine has but
+    so many cores. So where nobody is greeted the first answer goes without.
+
+    As the answer comes, what plays ends at the quietest place within 120 ms (of sound that is not
+    yet with the output, which holds up to 80 ms), and the answer follows without a gap.
 
     Event handlers:
         on_filled: A line has begun to play; told with its text.
@@ -93,6 +97,9 @@ class Filler(FrameProcessor):
         self._clips: dict[str, Clip] = {}
         self._rate_hz = 0
         self._changed = asyncio.Event()
+        self._free = asyncio.Event()
+        """The voice is not needed for the call."""
+        self._cutting = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
         self._making: asyncio.Task[None] | None = None
         self._playing: asyncio.Task[None] | None = None
@@ -101,10 +108,11 @@ class Filler(FrameProcessor):
         self._register_event_handler("on_filled")
 
     async def setup(self, setup: FrameProcessorSetup) -> None:
-        """Begin to watch."""
+        """Begin to watch, and to make the lines."""
         await super().setup(setup)
         self._rate_hz = setup.audio_out_sample_rate
         self._watching = self.create_task(self._watch())
+        self._making = self.create_task(self._make())
 
     async def cleanup(self) -> None:
         """Fall silent."""
@@ -118,11 +126,12 @@ class Filler(FrameProcessor):
         """Take note of a frame; pass everything on."""
         await super().process_frame(frame, direction)
         if direction is FrameDirection.DOWNSTREAM:
-            await self._stop_for(frame)
+            # Noted before anything is awaited: meanwhile no other line may begin.
             self._note_turn(frame)
             self._note_answer(frame)
+            self._note_voice(frame)
             self._changed.set()
-            self._prepare(frame)
+            await self._stop_for(frame)
         await self.push_frame(frame, direction)
 
     async def _stop_for(self, frame: Frame) -> None:
@@ -147,27 +156,31 @@ class Filler(FrameProcessor):
     def _note_answer(self, frame: Frame) -> None:
         now_ms = _now_ms()
         if isinstance(frame, LLMFullResponseStartFrame):
-            self._clock.asked(early=frame.metadata.get("speculative", False))
+            self._clock.asked(early=frame.metadata.get(EARLY, False))
         elif isinstance(frame, LLMFullResponseEndFrame):
             self._clock.gave_up()
-        elif isinstance(frame, TTSStartedFrame):
-            self._clock.voiced(now_ms)
-        elif isinstance(frame, TTSAudioRawFrame):
-            self._clock.sounded(now_ms)
         elif isinstance(frame, FunctionCallsStartedFrame):
             for call in frame.function_calls:
                 self._clock.tool_started(call.tool_call_id, call.function_name, now_ms)
         elif isinstance(frame, (FunctionCallResultFrame, FunctionCallCancelFrame)):
             self._clock.tool_ended(frame.tool_call_id, now_ms)
 
-    def _prepare(self, frame: Frame) -> None:
-        """Have the lines made once the voice has made the greeting, or nobody listens to it."""
-        over = isinstance(frame, (TTSStoppedFrame, UserStartedSpeakingFrame))
-        if over and self._making is None:
-            self._making = self.create_task(self._make())
+    def _note_voice(self, frame: Frame) -> None:
+        now_ms = _now_ms()
+        if isinstance(frame, TTSStartedFrame):
+            self._clock.voiced(now_ms)
+        elif isinstance(frame, TTSAudioRawFrame):
+            self._clock.sounded(now_ms, frame.num_frames * 1000 / frame.sample_rate)
+        elif isinstance(frame, TTSStoppedFrame):
+            self._clock.made()
+        if self._clock.busy:
+            self._free.clear()
+        else:
+            self._free.set()
 
     async def _make(self) -> None:
-        async with contextlib.aclosing(self._phrases.clips(self._rate_hz)) as clips:
+        clips = self._phrases.clips(self._rate_hz, free=self._free.wait)
+        async with contextlib.aclosing(clips):
             async for clip in clips:
                 self._clips[clip.text] = clip
                 if clip.usage:
@@ -182,15 +195,21 @@ class Filler(FrameProcessor):
                 async with asyncio.timeout(wait_secs):
                     await self._changed.wait()
             self._changed.clear()
-            lengths = {text: clip.ms for text, clip in self._clips.items()}
-            text = self._clock.take(_now_ms(), lengths)
-            if text:
-                await self._cut(_FADE_MS)
-                self._playing = self.create_task(self._play(self._clips[text]))
-                await self._call_event_handler("on_filled", text)
+            due_ms = self._clock.due()
+            if due_ms is not None and due_ms <= _now_ms():
+                await self._begin()
+
+    async def _begin(self) -> None:
+        """Begin with the line that is due, if it still is once the one that plays is silent."""
+        await self._cut(_FADE_MS)
+        lengths = {text: clip.ms for text, clip in self._clips.items()}
+        text = self._clock.take(_now_ms(), lengths)
+        if text:
+            self._playing = self.create_task(self._play(self._clips[text]))
 
     async def _play(self, clip: Clip) -> None:
         """Give the output a line, no more than it needs."""
+        await self._call_event_handler("on_filled", clip.text)
         size = clip.rate_hz * _CHUNK_MS // 1000
         self._left = clip.samples
         began_secs, given_secs = _now_ms() / 1000, -_LEAD_MS / 1000
@@ -203,13 +222,15 @@ class Filler(FrameProcessor):
 
     async def _cut(self, within_ms: float | None) -> None:
         """End the line that plays: faded within that time, or at once with None."""
-        if self._playing is None:
-            return
-        playing, self._playing = self._playing, None
-        left, self._left = self._left, self._left[:0]
-        await self.cancel_task(playing)
-        if within_ms is not None and len(left):
-            await self._give(fade_out(left, self._rate_hz, within_ms=within_ms))
+        # Whoever finds it being cut waits: its end is not to follow the answer's beginning.
+        async with self._cutting:
+            if self._playing is None:
+                return
+            playing, self._playing = self._playing, None
+            left, self._left = self._left, self._left[:0]
+            await self.cancel_task(playing)
+            if within_ms is not None and len(left):
+                await self._give(fade_out(left, self._rate_hz, within_ms=within_ms))
 
     async def _give(self, samples: Samples) -> None:
         # Filled up: what the output does not write at once it would keep for the answer's first.

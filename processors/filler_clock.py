@@ -40,10 +40,18 @@ class _Turn:
     """Whether it was so before the turn was committed."""
     voiced_ms: float | None = None
     """When the voice was given the first sentence."""
+    heard: bool = False
+    """Whether there was a first sound."""
     sounded: bool = False
+    """Whether the answer has begun; what the model says before a tool runs is none."""
+    sound_until_ms: float = float("-inf")
+    """When what the model has said so far is over."""
+    made: bool = False
+    """Whether the voice has made all of it."""
     phrase_said: bool = False
     sentence_said: bool = False
-    said_until_ms: float = float("-inf")
+    line_until_ms: float = float("-inf")
+    """When the line that was said is over."""
 
 
 @dataclass
@@ -51,7 +59,8 @@ class FillerClock:
     """Decides when a wait is long enough for a word, and which. Pure; times are in ms.
 
     At most one phrase a turn, and one sentence about a tool after it; never once the answer is
-    heard, never while the caller speaks, and never the same line twice in a row.
+    heard, never while the caller speaks, and never the same line twice in a row. Where the model
+    says something and runs a tool, the silence counts from its last sound or from the tool's start.
     """
 
     lines: FillerLines
@@ -63,6 +72,15 @@ class FillerClock:
     _ended_ms: float = float("-inf")
     _last: str = ""
     _next: int = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether the voice is at work, or may be needed at any moment.
+
+        It is so from the caller's first word until the answer to it is made, and from the start of
+        the call until the greeting is.
+        """
+        return self._speaking or bool(self._tools) or not self._turn.made
 
     def caller_started(self) -> None:
         """The caller is heard."""
@@ -88,6 +106,7 @@ class FillerClock:
     def asked(self, *, early: bool = False) -> None:
         """The model is at work on an answer; `early`: since before the turn was committed."""
         self._turn.asked, self._turn.early = True, early
+        self._turn.made = False
 
     def gave_up(self) -> None:
         """The model is done; unless a tool runs, there is nothing more to wait for."""
@@ -98,21 +117,35 @@ class FillerClock:
         if self._turn.voiced_ms is None:
             self._turn.voiced_ms = now_ms
 
-    def sounded(self, now_ms: float) -> None:
-        """Some of the answer's sound is here."""
+    def sounded(self, now_ms: float, length_ms: float) -> None:
+        """Some more of the bot's sound is here, to be heard for so long after what there was."""
         turn = self._turn
-        if not turn.sounded and turn.since_ms is not None:
+        if not turn.heard and turn.since_ms is not None:
             self._waits_ms[turn.early].append(now_ms - turn.first_ms)
-        turn.sounded = True
+        turn.heard = True
+        # What the model said before the tool may come after the news that the tool runs.
+        turn.sounded = not self._tools
+        turn.sound_until_ms = max(turn.sound_until_ms, now_ms) + length_ms
+        turn.line_until_ms = float("-inf")
+
+    def made(self) -> None:
+        """The voice has made all that it was given."""
+        self._turn.made = True
 
     def tool_started(self, call_id: str, name: str, now_ms: float) -> None:
-        """A tool runs."""
+        """A tool runs; whatever the model said before it is not the answer."""
+        turn = self._turn
         self._tools[call_id] = (name, now_ms)
+        if turn.sounded:
+            turn.sounded = False
+            turn.sound_until_ms = max(turn.sound_until_ms, now_ms)
 
     def tool_ended(self, call_id: str, now_ms: float) -> None:
         """It is done, or was given up; the model, or the voice, has its result now."""
-        if self._tools.pop(call_id, None) and self._turn.since_ms is not None:
-            self._turn.since_ms = now_ms
+        turn = self._turn
+        if self._tools.pop(call_id, None) and turn.since_ms is not None:
+            turn.since_ms, turn.voiced_ms = now_ms, None
+            turn.made = False
 
     def due(self) -> float | None:
         """When to speak if nothing happens until then; None if there is nothing to wait for."""
@@ -145,12 +178,13 @@ class FillerClock:
         if line in self.lines.phrases:
             self._next = self.lines.phrases.index(line) + 1
         self._last = line
-        turn.said_until_ms = now_ms + ready[line]
+        turn.line_until_ms = now_ms + ready[line]
         return line
 
     def _phrase_due(self, since_ms: float) -> float:
         turn = self._turn
-        due_ms = max(self._ended_ms + self.lines.after_ms, turn.first_ms)
+        quiet_ms = max(self._ended_ms, turn.sound_until_ms)
+        due_ms = max(quiet_ms + self.lines.after_ms, turn.first_ms)
         if self._tools:
             return due_ms
         expected_ms = self._expected_ms(since_ms)
@@ -172,9 +206,9 @@ class FillerClock:
         turn = self._turn
         if turn.sentence_said:
             return []
-        silent_ms = max(self._ended_ms, turn.first_ms, turn.said_until_ms)
+        quiet_ms = max(self._ended_ms, turn.first_ms, turn.sound_until_ms, turn.line_until_ms)
         return [
-            (max(began_ms, silent_ms) + self.lines.after_ms, self.lines.tools[name])
+            (max(began_ms, quiet_ms) + self.lines.after_ms, self.lines.tools[name])
             for name, began_ms in self._tools.values()
             if name in self.lines.tools
         ]

@@ -18,6 +18,8 @@ BUDGET_MS = 800
 SETTLED_MS = 700
 """The ear takes an answer back within 0.35 s of its first sample, and is itself 0.2 s late when
 the bot has just fallen silent; the rest is for a busy machine."""
+BEGAN_MS = 200
+"""Words that begin a turn are told just before it; a busy machine takes so much over it."""
 
 
 @dataclass
@@ -29,6 +31,8 @@ class _Exchange:
     timeline: Timeline = field(default_factory=Timeline)
     contributions: tuple[tuple[str, float], ...] = ()
     ear_ms: float | None = None
+    bot_start_ms: float | None = None
+    """Where the ear heard the answer, or the filler before it, begin."""
     filler_at_ms: float | None = None
     answer_at_ms: float = 0.0
     answered: str = ""
@@ -41,7 +45,12 @@ class _Exchange:
         """The caller goes on before they were answered: the words stay, the times do not."""
         self.timeline = Timeline()
         self.contributions = ()
-        self.ear_ms = self.filler_at_ms = None
+        self.ear_ms = self.bot_start_ms = self.filler_at_ms = None
+
+    def add(self, other: _Exchange) -> None:
+        """Those words belong to it too."""
+        self.finals += other.finals
+        self.partial = other.partial
 
 
 class Turns:
@@ -59,6 +68,11 @@ class Turns:
         self._open = _Exchange()
         self._answering: _Exchange | None = None
         self._over: _Exchange | None = None
+        self._aside: _Exchange | None = None
+        """The newest words since what was said over the bot turned out to be no turn."""
+        self._aside_at_ms = 0
+        self._interrupted = False
+        """Whether a turn was begun over the bot, and the ear has not told of it yet."""
         self._told = 0
 
     @property
@@ -66,25 +80,39 @@ class Turns:
         """Of the answer that is not heard yet."""
         return self._open.timeline
 
-    def caller_started(self) -> None:
-        """A turn of the caller's begins; what was on its way to them is not heard any more."""
+    def caller_started(self, at_ms: int, *, interrupts: bool = False) -> None:
+        """A turn of the caller's begins; what was on its way to them is not heard any more.
+
+        Args:
+            at_ms: Now.
+            interrupts: Whether the bot was heard.
+        """
         self._open.begin_anew()
+        self._interrupted = self._interrupted or interrupts
+        if self._aside and at_ms - self._aside_at_ms <= BEGAN_MS:
+            self._open.add(self._aside)
+        self._aside = None
 
     def not_meant(self) -> None:
-        """What was said over the bot was no turn: a word of assent, an echo."""
+        """What was said over the bot was no turn: a word of assent, an echo.
+
+        Its words may still come. All that comes before the next turn is taken for them, except for
+        what begins it.
+        """
         if not self._open.timeline.committed:
             self._open = _Exchange()
+        self._aside = _Exchange()
 
-    def heard(self, text: str) -> str:
+    def heard(self, text: str, at_ms: int) -> str:
         """A final transcript; the whole turn's words so far."""
-        exchange = self._spoken_in()
+        exchange = self._spoken_in(at_ms)
         exchange.finals.append(text)
         exchange.partial = ""
         return exchange.heard
 
-    def so_far(self, partial: str) -> str:
+    def so_far(self, partial: str, at_ms: int) -> str:
         """The whole turn's words with a partial at the end."""
-        exchange = self._spoken_in()
+        exchange = self._spoken_in(at_ms)
         exchange.partial = partial
         return " ".join([*exchange.finals, partial])
 
@@ -110,11 +138,21 @@ class Turns:
             self._over, self._answering = self._answering, None
 
     def ear(self, event: ear.EarEvent, at_ms: int) -> CallEvent | None:
-        """What the two tracks tell; an event where it is one of its own."""
+        """What the two tracks tell; an event where it is one of its own.
+
+        A bot that only paused sounds as if it fell silent and answered. It was no barge-in where no
+        turn was begun over it, and an answer begins only once.
+        """
         if isinstance(event, ear.BargeIn):
-            return BargedIn(at_ms=at_ms, stop_ms=round(event.stop_ms))
+            meant, self._interrupted = self._interrupted, False
+            return BargedIn(at_ms=at_ms, stop_ms=round(event.stop_ms)) if meant else None
         exchange = self._heard_in()
+        if exchange.bot_start_ms not in (None, event.bot_start_ms):
+            return None
+        exchange.bot_start_ms = event.bot_start_ms
         if isinstance(event, ear.Answer):
+            # An interruption that was heard as none, in a gap between the bot's words, is over.
+            self._interrupted = False
             exchange.ear_ms = event.ear_ms
             return None
         exchange.ear_ms = None
@@ -135,10 +173,15 @@ class Turns:
         self._told += 1
         return self._turn(over, at_ms)
 
-    def _spoken_in(self) -> _Exchange:
+    def _spoken_in(self, at_ms: int) -> _Exchange:
         """Whose words a transcript has: a partial's final may come when the bot is heard."""
-        late = self._answering and self._answering.partial
-        return self._answering if self._answering and late else self._open
+        if self._answering and self._answering.partial:
+            return self._answering
+        awaited = self._open.timeline.committed and not self._open.finals
+        if self._aside is None or awaited:
+            return self._open
+        self._aside, self._aside_at_ms = _Exchange(), at_ms
+        return self._aside
 
     def _heard_in(self) -> _Exchange:
         """In which exchange the bot was last heard."""

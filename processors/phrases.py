@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +23,20 @@ from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.tts_service import TTSService
-from pipecat.workers.runner import WorkerRunner
+from pipecat.utils.asyncio.task_manager import TaskManager
+from pipecat.workers.base_worker import WorkerParams
 
 Samples = NDArray[np.int16]
 
 LINE_SECS = 10.0
 """How long the voice may take for one line; a slower one is given up, and the rest with it."""
 KEPT_CLIPS = 128
-"""How many a process keeps. A second at 24 kHz takes 48 kB."""
+"""How many a process keeps. A second at 24 kHz takes 48 kB, so lines of 3 s take 18 MB together."""
 
-_END_SECS = 2.0
+_END_SECS = 0.3
+"""How long the voice may take to close its connections: a call that hangs up waits for it."""
+_DROP_SECS = 0.1
+"""How long what is left of it may take to see that it is cancelled."""
 _WINDOW_MS = 10
 _AUDIBLE = 0.01
 """Of the loudest window (-40 dB); less around the words is taken for silence."""
@@ -93,11 +98,19 @@ class Phrases:
     """Makes the voice; called in a thread."""
     shelf: Shelf = SHELF
 
-    async def clips(self, rate_hz: int) -> AsyncGenerator[Clip]:
+    async def clips(
+        self, rate_hz: int, *, free: Callable[[], Awaitable[object]]
+    ) -> AsyncGenerator[Clip]:
         """Yield each line's clip as soon as it is there, one after the other, while all goes well.
+
+        To be closed (`contextlib.aclosing`) by who does not exhaust it: that ends the voice, and
+        within half a second, whatever the voice does.
 
         Args:
             rate_hz: Of the clips.
+            free: Awaited before the voice is built and before each line is made: it comes back when
+                no one else needs the machine. A sidecar's voice is light to build, a connection to
+                the same process, but its lines are made by the cores that make the answers.
         """
         key = f"{self.voice}@{rate_hz}"
         missing: list[str] = []
@@ -109,8 +122,10 @@ class Phrases:
                 missing.append(line)
         if not missing:
             return
+        await free()
         async with _speaking(await asyncio.to_thread(self.build), rate_hz) as speak:
             for line in missing:
+                await free()
                 clip = await speak(line)
                 if clip is None:
                     return
@@ -136,6 +151,8 @@ class _Keeper(FrameProcessor):
 
     def __init__(self) -> None:
         super().__init__()
+        self.gone = False
+        """Whether the voice will not speak any more."""
         self.stopped = asyncio.Event()
         self._audio = bytearray()
         self._usage: list[TTSUsageMetricsData] = []
@@ -150,9 +167,15 @@ class _Keeper(FrameProcessor):
             self.stopped.set()
         await self.push_frame(frame, direction)
 
+    def leave(self, _: object) -> None:
+        """The voice is gone; nobody needs to wait for it."""
+        self.gone = True
+        self.stopped.set()
+
     def take(self, text: str, rate_hz: int) -> Clip | None:
         """What was said since the last time; None if that is nothing."""
-        samples = trim(np.frombuffer(bytes(self._audio), np.int16), rate_hz)
+        # Copied, so that the silence around it is not kept with it.
+        samples = trim(np.frombuffer(bytes(self._audio), np.int16), rate_hz).copy()
         usage, self._usage = tuple(self._usage), []
         self._audio.clear()
         self.stopped.clear()
@@ -171,22 +194,33 @@ async def _speaking(
         enable_rtvi=False,
         idle_timeout_secs=None,
     )
-    runner = WorkerRunner(handle_sigint=False)
-    await runner.add_workers(worker)
-    running = asyncio.ensure_future(runner.run())
+    tasks = TaskManager()
+    run = worker.run(WorkerParams(task_manager=tasks))
+    running = cast("asyncio.Task[None]", tasks.create_task(run, "phrases"))
+    running.add_done_callback(keeper.leave)
 
     async def speak(line: str) -> Clip | None:
         await worker.queue_frame(TTSSpeakFrame(line, append_to_context=False))
-        heard = asyncio.ensure_future(keeper.stopped.wait())
-        await asyncio.wait({heard, running}, timeout=LINE_SECS, return_when=asyncio.FIRST_COMPLETED)
-        heard.cancel()
-        return keeper.take(line, rate_hz) if keeper.stopped.is_set() else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINE_SECS):
+                await keeper.stopped.wait()
+        said = keeper.stopped.is_set() and not keeper.gone
+        return keeper.take(line, rate_hz) if said else None
 
     try:
         yield speak
     finally:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_END_SECS):
-                await runner.cancel()
-                await running
+        await _end(running, tasks)
+
+
+async def _end(running: asyncio.Task[None], tasks: TaskManager) -> None:
+    """Ask the voice to close, then drop what is left of it."""
+    try:
+        # The pipeline takes the first cancelling for a request, and the second for an order.
         running.cancel()
+        await asyncio.wait({running}, timeout=_END_SECS)
+    finally:
+        left: set[asyncio.Task[None]] = {running, *tasks.current_tasks()}
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=_DROP_SECS)

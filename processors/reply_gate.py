@@ -21,6 +21,7 @@ from pipecat.frames.frames import (
     Frame,
     InterruptionFrame,
     LLMContextFrame,
+    LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMTextFrame,
     SystemFrame,
@@ -41,6 +42,8 @@ GENERATION = "generation"
 EARLY = "speculative"
 """Metadata: whether it was asked for before its turn was over."""
 _WITHDRAWN = "withdrawn"
+_NONE = 0
+"""A verdict that somebody has looked at and that is about no reply."""
 _CONFIRMED = "confirmed"
 
 
@@ -99,7 +102,7 @@ class ReplyWithdrawnFrame(ControlFrame):
 
 def withdrawn(frame: Frame) -> int | None:
     """The reply that an `EagerEndOfTurnCancelFrame` takes back; None if it names none."""
-    return frame.metadata.get(_WITHDRAWN)
+    return frame.metadata.get(_WITHDRAWN) or None
 
 
 def _reply(frame: LLMFullResponseStartFrame) -> tuple[int, bool]:
@@ -108,6 +111,7 @@ def _reply(frame: LLMFullResponseStartFrame) -> tuple[int, bool]:
 
 def number_replies(aggregator: FrameProcessor, books: Speculations) -> None:
     """Number the replies that a user aggregator asks for, and say of which its verdicts are."""
+    ends: dict[int, int] = {}
 
     async def stamp(_: FrameProcessor, frame: Frame) -> None:
         if isinstance(frame, LLMContextFrame):
@@ -115,7 +119,11 @@ def number_replies(aggregator: FrameProcessor, books: Speculations) -> None:
         elif isinstance(frame, EagerEndOfTurnCancelFrame):
             _name(frame, books)
         elif isinstance(frame, UserStoppedSpeakingFrame):
-            frame.metadata[_CONFIRMED] = books.ended(_now_ms())
+            # It is pushed twice, down and up.
+            number = ends.pop(frame.broadcast_sibling_id or 0, None)
+            if number is None:
+                number = ends[frame.id] = books.ended(_now_ms())
+            frame.metadata[_CONFIRMED] = number
 
     aggregator.add_event_handler("on_before_push_frame", stamp)
 
@@ -128,11 +136,10 @@ def _number(frame: LLMContextFrame, books: Speculations) -> None:
 
 
 def _name(frame: EagerEndOfTurnCancelFrame, books: Speculations) -> None:
-    known = withdrawn(frame)
-    if known is not None:
-        books.drop(known)
-    elif (number := books.withdrawn()) is not None:
-        frame.metadata[_WITHDRAWN] = number
+    if _WITHDRAWN in frame.metadata:
+        books.drop(frame.metadata[_WITHDRAWN])
+    else:
+        frame.metadata[_WITHDRAWN] = books.withdrawn() or _NONE
 
 
 class _OpenGate(SpeculationGate):
@@ -148,20 +155,17 @@ class _OpenGate(SpeculationGate):
         _number(frame, self._books)
         self._asked = {key: frame.metadata[key] for key in (GENERATION, EARLY)}
 
-    def name_mine(self, frame: EagerEndOfTurnCancelFrame) -> None:
-        """The model pushes a verdict; if nobody else said so, it is about its own reply."""
-        if withdrawn(frame) is None and self._speculating and self._asked:
-            frame.metadata[_WITHDRAWN] = self._asked[GENERATION]
-
-    def begin_speculation(self, speculation: bool) -> None:
-        """The model is asked; one that was taken back on the way may call no tool either."""
-        over = self._turn_ended and not self._books.is_dropped(self._asked.get(GENERATION, 0))
-        self._speculating = speculation and not over
+    @property
+    def is_speculating(self) -> bool:
+        """Whether no tool may be called: the turn is open, or the reply was taken back."""
+        dropped = self._books.is_dropped(self._asked.get(GENERATION, _NONE))
+        return super().is_speculating or dropped
 
     def process(self, frame: Frame, direction: FrameDirection) -> list[GatedFrame]:
         """Let everything pass; mark where a reply begins."""
-        if isinstance(frame, EagerEndOfTurnCancelFrame):
-            self.name_mine(frame)
+        if isinstance(frame, EagerEndOfTurnCancelFrame) and _WITHDRAWN not in frame.metadata:
+            # The model's own: it refuses the reply that it works on.
+            frame.metadata[_WITHDRAWN] = self._asked.get(GENERATION, _NONE)
         if isinstance(frame, LLMFullResponseStartFrame):
             frame.metadata |= self._asked
         return super().process(frame, direction)
@@ -231,11 +235,11 @@ class ClauseGate(LLMTextProcessor):
 
     def _may_pass(self, frame: Frame) -> bool:
         """Whether a frame passes although its reply does not."""
-        if isinstance(frame, SystemFrame | EndFrame | LLMFullResponseStartFrame):
+        if not isinstance(frame, AggregatedTextFrame | LLMFullResponseEndFrame):
             return True
-        if self._hold.verdict is Verdict.DROP:
-            return not frame.interruptible
         if self._begun or not isinstance(frame, AggregatedTextFrame):
+            return False
+        if self._hold.verdict is Verdict.DROP:
             return False
         self._books.clause(self._hold.generation, _now_ms())
         self._begun = True
@@ -252,7 +256,8 @@ class ClauseGate(LLMTextProcessor):
                 self._books.wrote(self._hold.generation, len(frame.text))
             case EagerEndOfTurnCancelFrame() if (number := withdrawn(frame)) is not None:
                 self._hold.withdraw(number)
-                self._held.clear()
+                if self._hold.verdict is Verdict.DROP:
+                    self._held.clear()
             case UserStoppedSpeakingFrame():
                 self._hold.confirm(frame.metadata.get(_CONFIRMED, 0))
             case InterruptionFrame():

@@ -21,6 +21,8 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from processors.speakable import speakable
 
+HELD_NS = "held_ns"
+"""Metadata of audio: for how long the reply that it belongs to was held; its words came sooner."""
 _ROUNDING_MS = 60.0
 """Chunks and resamplers round: a sentence this close to its end was heard to the end."""
 _MS_PER_LETTER = 65.0
@@ -193,7 +195,8 @@ class SpokenObserver(BaseObserver):
             if data.source is self._voice:
                 self._made(data.frame)
             elif data.source is self._output and isinstance(data.frame, TTSAudioRawFrame):
-                self._text.played(_ms(data.frame), data.timestamp)
+                held_ns = data.frame.metadata.get(HELD_NS, 0)
+                self._text.played(_ms(data.frame), data.timestamp - held_ns)
 
     def take(self) -> tuple[str, str]:
         """The bot fell silent: the words heard, and the words cut off; see `SpokenText.take`."""

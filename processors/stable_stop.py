@@ -10,6 +10,7 @@ from typing import Any
 
 from pipecat.audio.turn.base_turn_analyzer import BaseTurnAnalyzer, EndOfTurnState
 from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
     EagerEndOfTurnCancelFrame,
     EagerTranscriptionFrame,
     ErrorFrame,
@@ -75,7 +76,7 @@ class StableStop(BaseUserTurnStopStrategy):
         speculations: Speculations | None = None,
     ) -> None:
         super().__init__()
-        self._core = StableTranscript(rules, speculates=speculations is not None)
+        self._core = StableTranscript(rules, may_guess=self._worthwhile)
         self._vad = vad
         self._analyzer = analyzer
         self._speculations = speculations
@@ -110,37 +111,41 @@ class StableStop(BaseUserTurnStopStrategy):
 
     async def process_frame(self, frame: Frame) -> ProcessFrameResult:
         """Tell the core what happened, and do what it says."""
-        now_ms, quiet_ms = _now_ms(), self._quiet_ms()
         match frame:
             case InputAudioRawFrame():
-                await self._do(self._hear(frame, now_ms))
-            case InterimTranscriptionFrame():
-                await self._do(self._core.partial(frame.text, now_ms, quiet_ms=quiet_ms))
-            case TranscriptionFrame():
-                await self._do(self._core.final(frame.text, now_ms, quiet_ms=quiet_ms))
-            case EagerTranscriptionFrame():
-                await self._do(self._core.likely_end(frame.text, now_ms))
-            case EagerEndOfTurnCancelFrame():
-                await self._taken_back(frame)
+                await self._do(self._hear(frame, _now_ms()))
             case VADUserStartedSpeakingFrame():
                 await self._speaks(frame)
             case VADUserStoppedSpeakingFrame():
-                await self._silent(frame, now_ms)
+                await self._silent(frame, _now_ms())
+            case BotStartedSpeakingFrame():
+                self._core.heard()
             case STTMetadataFrame():
                 final_ms = frame.ttfs_p99_latency * 1000 + _LATE_MS
                 self._core.rules = replace(self._core.rules, final_ms=final_ms)
             case ErrorFrame() if isinstance(frame.processor, LLMService):
                 await self._failed(frame)
+            case EagerEndOfTurnCancelFrame():
+                await self._taken_back(frame)
             case _:
-                pass
+                await self._do(self._read(frame, _now_ms()))
         return ProcessFrameResult.CONTINUE
+
+    def _read(self, frame: Frame, now_ms: float) -> list[Act]:
+        match frame:
+            case InterimTranscriptionFrame():
+                return self._core.partial(frame.text, now_ms, quiet_ms=self._quiet_ms())
+            case TranscriptionFrame():
+                return self._core.final(frame.text, now_ms, quiet_ms=self._quiet_ms())
+            case EagerTranscriptionFrame():
+                return self._core.likely_end(frame.text, now_ms)
+            case _:
+                return []
 
     async def handle_user_turn_started(self) -> None:
         """Begin with nothing heard."""
         await super().handle_user_turn_started()
         await self._do(self._core.end())
-        if self._speculations:
-            self._core.speculates = self._speculations.worth().answer
         self._core.begin()
         self._open = True
 
@@ -169,10 +174,11 @@ class StableStop(BaseUserTurnStopStrategy):
 
     async def _speaks(self, frame: VADUserStartedSpeakingFrame) -> None:
         self._spoke = True
+        acts = self._core.speaks()
         await self._stop_tasks()
         if self._analyzer:
             self._analyzer.update_vad_start_secs(frame.start_secs)
-        await self._do(self._core.speaks())
+        await self._do(acts)
 
     async def _silent(self, frame: VADUserStoppedSpeakingFrame, now_ms: float) -> None:
         self._spoke = False
@@ -188,7 +194,8 @@ class StableStop(BaseUserTurnStopStrategy):
         state, metrics = await analyzer.analyze_end_of_turn()
         if metrics:
             await self.push_frame(MetricsFrame(data=[metrics]))
-        await self._do(self._core.vote(_now_ms(), complete=state is EndOfTurnState.COMPLETE))
+        complete, quiet_ms = state is EndOfTurnState.COMPLETE, self._quiet_ms()
+        await self._do(self._core.vote(_now_ms(), complete=complete, quiet_ms=quiet_ms))
 
     async def _watch(self) -> None:
         """Look while it is silent; a caller who sends no audio is silent as well."""
@@ -236,6 +243,9 @@ class StableStop(BaseUserTurnStopStrategy):
             self._core.unlikely_end()
         elif self._is_newest(withdrawn(frame)) and self._core.refused():
             await self._call_event_handler("on_answer_lost")
+
+    def _worthwhile(self) -> bool:
+        return self._speculations is not None and self._speculations.worth().answer
 
     def _is_newest(self, generation: int | None) -> bool:
         newest = self._speculations.newest if self._speculations else None

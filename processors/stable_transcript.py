@@ -6,6 +6,7 @@ verdict. It is pure: it is told what happened and when, and says what to do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipecat.turns.user_stop.eager_match_policy import NormalizedMatch
@@ -85,8 +86,8 @@ class StableTranscript:
     """
 
     rules: Rules = field(default_factory=Rules)
-    speculates: bool = True
-    """Whether answers are started early."""
+    may_guess: Callable[[], bool] = lambda: True
+    """Whether an answer may be started early; asked before each."""
     expects: Expects | None = None
     """What the bot has just asked for."""
     _open: bool = False
@@ -133,7 +134,7 @@ class StableTranscript:
         """A turn begins; nothing was heard of it yet."""
         self._finals.clear()
         self._forget_partial()
-        self._started_on = self._refused_on = self._complete = None
+        self._started_on = self._refused_on = None
         self._covered = self._kept = self._settling = False
         self._open = True
 
@@ -196,12 +197,12 @@ class StableTranscript:
         self._silent_at_ms = since_ms
         return self.look(now_ms, quiet_ms=now_ms - since_ms)
 
-    def vote(self, now_ms: float, *, complete: bool) -> list[Act]:
+    def vote(self, now_ms: float, *, complete: bool, quiet_ms: float) -> list[Act]:
         """Smart-turn has judged this silence."""
-        if self._silent_at_ms is None:
+        if self._speaking:
             return []
         self._complete = complete
-        return self.look(now_ms, quiet_ms=now_ms - self._silent_at_ms)
+        return self.look(now_ms, quiet_ms=quiet_ms)
 
     def refused(self) -> bool:
         """The model gives no answer: it wants a tool, which no guess may call, or it failed.
@@ -213,10 +214,17 @@ class StableTranscript:
         self._refused_on, self._started_on = self._started_on, None
         return lost
 
+    def heard(self) -> None:
+        """The answer has begun to be heard: what becomes of the rest loses no turn."""
+        self._kept = False
+
     def look(self, now_ms: float, *, quiet_ms: float = 0.0) -> list[Act]:
         """What there is to do now, with time having passed."""
         if not self._open or not self.words:
             return []
+        if self._silent_at_ms is None and not self._speaking:
+            # Words too soft for the voice detector.
+            self._silent_at_ms = now_ms - quiet_ms
         words = self.words
         # What was started on other words answers what the caller did not say.
         acts = [] if self._is_started_on(words) else self._withdraw()
@@ -228,9 +236,11 @@ class StableTranscript:
         return self._started_on is not None and _match.matches(self._started_on, words)
 
     def _start(self, words: str, quiet_ms: float) -> list[Act]:
-        if self._started_on is not None or not self.speculates or not self._is_stable(quiet_ms):
+        if self._started_on is not None or not self._is_stable(quiet_ms):
             return []
         if self._refused_on is not None and _match.matches(self._refused_on, words):
+            return []
+        if not self.may_guess():
             return []
         self._started_on = words
         return [Speculate(words)]
@@ -262,7 +272,7 @@ class StableTranscript:
 
     def _needed_ms(self) -> float:
         rules = self.rules
-        if self.expects and complete(self.words, self.expects):
+        if self.rules.hold_ms and self.expects and complete(self.words, self.expects):
             return rules.commit_ms
         needed_ms = max(rules.commit_ms, rules.hold_ms if self._looks_unfinished() else 0.0)
         if not rules.vote or self._complete:

@@ -201,8 +201,9 @@ def complete(text: str, expects: Expects | None) -> bool:
         return False
     match expects:
         case Expects.PHONE:
-            return _pieces(expects, tokens) >= _LOCAL_PHONE
-        case Expects.EMAIL | Expects.CODE:
+            # Seven digits may be a whole number, and the first group of a longer one.
+            return _pieces(expects, tokens) >= _LONG_PHONE
+        case Expects.EMAIL:
             return _is_given(expects, _plain(text), tokens)
         case Expects.BIRTH_DATE:
             return _has_year(tokens)

@@ -56,7 +56,11 @@ class CutIn:
 
 @dataclass(frozen=True)
 class BargeIn:
-    """The caller spoke over the bot, and the bot fell silent."""
+    """The caller spoke over the bot, and the bot fell silent.
+
+    Two tracks cannot tell whether it gave up or only paused: a bot that goes on after a pause is
+    heard as a barge-in and an answer.
+    """
 
     caller_start_ms: float
     """First speech sample of the caller's last utterance begun over the bot."""

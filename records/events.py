@@ -46,7 +46,7 @@ class CallerStarted(_Event):
 
     kind: Literal["caller_started"] = "caller_started"
     interrupts: bool
-    """Whether the bot was speaking."""
+    """Whether the bot was heard: it was speaking, or a filler was until the caller spoke."""
 
 
 class CallerStopped(_Event):
@@ -89,7 +89,10 @@ class Filled(_Event):
 
 
 class BargedIn(_Event):
-    """The caller spoke over the bot, and it fell silent. Told about a second later."""
+    """The caller took the floor over the bot, and it fell silent.
+
+    Told about a second later; never for a pause after which the bot went on.
+    """
 
     kind: Literal["barged_in"] = "barged_in"
     stop_ms: int = Field(ge=0)

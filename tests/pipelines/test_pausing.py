@@ -24,6 +24,7 @@ from pipecat.utils.text.base_text_aggregator import TextType
 
 from pipelines.headless import HeadlessTransport
 from pipelines.pausing import HOLD_SECS, OnPlayed, PauseGate, hold
+from processors.filler import FillerAudioFrame
 from tests.support.pipes import Flow, Tap, flowing
 
 pytestmark = pytest.mark.integration
@@ -131,6 +132,37 @@ async def test_timed_words_wait_with_the_audio() -> None:
         frames: list[Any] = [frame for _, frame in talk.tap.seen]
         chunks = [f for f in frames[: frames.index(word)] if isinstance(f, TTSAudioRawFrame)]
         assert len(chunks) >= 400 / CHUNK_MS - 4
+
+
+async def test_a_filler_that_was_held_delays_no_words_of_the_reply() -> None:
+    async with line() as talk:
+        await talk.say(0.1)
+        await talk.tap.wait(BotStoppedSpeakingFrame)
+        began_ns = talk.gate.now_ns
+        began_secs = asyncio.get_running_loop().time()
+        talk.gate.pause()
+        await talk.flow.send(FillerAudioFrame(bytes(2 * RATE_HZ // 10), RATE_HZ, 1))
+        await asyncio.sleep(0.5)
+        talk.gate.resume()
+        await talk.tap.wait(FillerAudioFrame)
+        passed_ns = (asyncio.get_running_loop().time() - began_secs) * 1e9
+        assert abs(talk.gate.now_ns - began_ns - passed_ns) < 0.1e9
+
+
+async def test_what_was_held_in_a_reply_is_forgotten_with_it() -> None:
+    async with line() as talk:
+        await talk.say(0.1)
+        await talk.tap.wait(BotStoppedSpeakingFrame)
+        began_ns = talk.gate.now_ns
+        began_secs = asyncio.get_running_loop().time()
+        await talk.say(0.3)
+        await talk.until_played(5 + 3)
+        talk.gate.pause()
+        await asyncio.sleep(0.4)
+        talk.gate.resume()
+        await talk.tap.wait(BotStoppedSpeakingFrame, 2)
+        passed_ns = (asyncio.get_running_loop().time() - began_secs) * 1e9
+        assert abs(talk.gate.now_ns - began_ns - passed_ns) < 0.1e9
 
 
 def told_of(told: list[bytes]) -> OnPlayed:

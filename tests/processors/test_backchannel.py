@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.backchannel import fresh, is_backchannel, is_urgent, plain, repeats, similar
+from processors.backchannel import (
+    fresh,
+    is_backchannel,
+    is_part,
+    is_urgent,
+    plain,
+    repeats,
+    similar,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -73,3 +81,18 @@ def test_without_a_turn_before_all_is_new(text: str) -> None:
 def test_a_corrected_word_leaves_the_words_similar() -> None:
     assert similar("how much is a check up", "how much is the check up")
     assert not similar("how much is a check up", "thank you goodbye")
+
+
+def test_a_space_more_or_less_does_too() -> None:
+    assert similar("I want a checkup", "I want a check up")
+    assert not similar("on Tuesday", "on Thursday")
+
+
+@given(words, words, words)
+def test_any_piece_of_the_words_is_a_part_of_them(before: str, piece: str, after: str) -> None:
+    assert is_part(piece.title(), f"{before}, {piece} {after}")
+    assert not is_part(f"{piece} never", f"{before} {piece} {after}")
+
+
+def test_no_words_are_no_part() -> None:
+    assert not is_part("...", "two monday")

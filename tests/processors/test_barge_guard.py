@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from processors.barge_guard import (
     BURST_MS,
     HOLD_MS,
+    NEXT_MS,
+    NOD_MS,
     ONSET_MS,
     THINKING_MS,
     VOICE_MS,
@@ -20,6 +22,7 @@ from processors.barge_guard import (
     BargeInGuard,
     Bot,
     Busy,
+    LastNod,
     Ruling,
 )
 
@@ -171,6 +174,50 @@ def test_a_second_voice_in_the_middle_of_an_echo_does() -> None:
 @given(st.text(max_size=5).filter(lambda text: not any(c.isalnum() for c in text)))
 def test_no_words_are_no_words(text: str) -> None:
     assert Caller(BargeInGuard()).say(text.replace("_", "")) is None
+
+
+@pytest.mark.parametrize("text", ["sure", "ok", "oh", "right"])
+def test_in_another_language_any_word_stops_it(text: str) -> None:
+    caller = Caller(BargeInGuard(partials=True, english=False))
+    caller.sound(0, 200)
+    assert caller.say(text) == Ruling(Act.INTERRUPT)
+
+
+def test_in_another_language_no_word_is_heard_through_an_echo() -> None:
+    caller = Caller(BargeInGuard(english=False), Bot(said=SAYING.said, echo=True))
+    assert caller.say("no") is None
+
+
+@given(
+    before_ms=st.integers(0, 3 * NOD_MS), after_ms=st.integers(0, 3 * NEXT_MS), more=st.booleans()
+)
+def test_a_nod_close_to_the_bots_end_is_its_answer(
+    before_ms: int, after_ms: int, more: bool
+) -> None:
+    nod = LastNod()
+    nod.heard(0)
+    nod.stopped(before_ms)
+    close = before_ms <= NOD_MS
+    assert nod.answers(before_ms + after_ms, goes_on=more) == (
+        close and (more or after_ms >= NEXT_MS)
+    )
+
+
+def test_a_nod_for_which_the_bot_was_held_counts_from_its_going_on() -> None:
+    nod = LastNod()
+    nod.heard(0)
+    nod.went_on(NOD_MS)
+    nod.stopped(2 * NOD_MS)
+    assert nod.answers(2 * NOD_MS + NEXT_MS, goes_on=False)
+
+
+def test_a_nod_that_the_bot_spoke_after_answers_nothing() -> None:
+    nod = LastNod()
+    nod.heard(0)
+    nod.stopped(0)
+    nod.forget()
+    nod.went_on(100)
+    assert not nod.answers(1000, goes_on=True)
 
 
 def test_a_bot_is_busy_from_the_turns_end_to_its_own() -> None:

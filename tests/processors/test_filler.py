@@ -26,6 +26,7 @@ from pipecat.frames.frames import (
     TTSAudioRawFrame,
     TTSSpeakFrame,
     TTSStartedFrame,
+    TTSStoppedFrame,
     TTSTextFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
@@ -42,7 +43,7 @@ from processors.filler import (
     fade_out,
 )
 from processors.filler_clock import FillerLines
-from processors.phrases import Phrases, Shelf
+from processors.phrases import Clip, Phrases, Shelf
 from providers.tts._simulated_service import SimulatedTtsService
 from tests.support.pipes import Flow, Tap, flowing
 
@@ -226,6 +227,21 @@ async def test_a_tool_that_runs_long_has_its_sentence() -> None:
     assert len(line.filled) <= 2
 
 
+async def test_a_tool_that_runs_long_has_its_sentence_after_what_the_model_said() -> None:
+    async with calling() as line:
+        await line.commit()
+        await line.flow.send(LLMTextFrame("Sure."))
+        call = FunctionCallFromLLM(
+            function_name="free_slots", tool_call_id="1", arguments={}, context=line.context
+        )
+        await line.flow.send(LLMFullResponseEndFrame())
+        await line.flow.tap.wait(BotStoppedSpeakingFrame, 2)
+        await line.flow.send(FunctionCallsStartedFrame([call]))
+        await line.flow.tap.wait(FillerAudioFrame, 4)
+    assert line.filled[-1] == LOOKING
+    assert line.sounds[-2:] == [TTSAudioRawFrame, FillerAudioFrame]
+
+
 async def test_lines_that_are_kept_cost_nothing_in_the_next_call() -> None:
     shelf = Shelf()
     async with calling(shelf=shelf):
@@ -248,3 +264,61 @@ async def test_a_call_that_ends_while_they_are_made_ends_at_once() -> None:
     async with flowing(_voice(), filler, output, audio_out_sample_rate=RATE_HZ) as flow:
         await flow.send(TTSSpeakFrame("Hello."))
         await flow.tap.wait(BotStoppedSpeakingFrame)
+
+
+class _Interposed(Filler):
+    """Has the answer come just while a line is being silenced."""
+
+    async def cancel_task(
+        self,
+        task: asyncio.Task[None],
+        timeout: float | None = None,  # noqa: ASYNC109 - Pipecat's own
+    ) -> None:
+        await super().cancel_task(task, timeout)
+        if task is not self._watching and self._watching is asyncio.current_task():
+            await self.queue_frame(TTSAudioRawFrame(bytes(RATE_HZ), RATE_HZ, 1))
+            await asyncio.sleep(0.1)
+
+
+async def test_no_line_begins_beside_an_answer_that_came_meanwhile() -> None:
+    shelf, lines = Shelf(), FillerLines(("Let me see.", "One moment."), {}, 0)
+    for text in lines.phrases:
+        samples = np.full(3 * RATE_HZ, 9000, np.int16)
+        shelf.put(f"hum@{RATE_HZ}", Clip(text, samples, RATE_HZ))
+    filler = _Interposed(lines, Phrases(lines.phrases, "hum", _voice, shelf))
+    turn = (UserStartedSpeakingFrame, UserStoppedSpeakingFrame, LLMFullResponseStartFrame)
+    async with flowing(filler, audio_out_sample_rate=RATE_HZ) as flow:
+        await flow.send(TTSStoppedFrame())
+        await flow.tap.wait(TTSStoppedFrame)
+        await flow.send(*(kind() for kind in turn))
+        await flow.tap.wait(FillerAudioFrame)
+        # Somebody takes the turn without being heard: nothing else silences the line.
+        await flow.send(*(kind() for kind in turn))
+        await flow.tap.wait(TTSAudioRawFrame)
+        await asyncio.sleep(0.3)
+        kinds = [type(frame) for _, frame in flow.tap.seen]
+    assert FillerAudioFrame not in kinds[kinds.index(TTSAudioRawFrame) :]
+
+
+async def test_the_lines_are_not_made_while_an_answer_is_due() -> None:
+    built: list[str] = []
+
+    def build() -> SimulatedTtsService:
+        built.append("voice")
+        return _voice()
+
+    lines = FillerLines(("One moment.",), {}, 60_000)
+    filler = Filler(lines, Phrases(lines.phrases, "hum", build, Shelf()))
+    async with flowing(_voice(), filler, audio_out_sample_rate=RATE_HZ) as flow:
+        # Who does not wait for the greeting.
+        await flow.send(UserStartedSpeakingFrame(), UserStoppedSpeakingFrame())
+        await flow.send(LLMFullResponseStartFrame())
+        await flow.tap.wait(LLMFullResponseStartFrame)
+        await asyncio.sleep(0.1)
+        early = list(built)
+        await flow.send(LLMTextFrame("We open at nine."), LLMFullResponseEndFrame())
+        await flow.tap.wait(TTSStoppedFrame)
+        async with asyncio.timeout(20):
+            while not built:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+    assert early == []

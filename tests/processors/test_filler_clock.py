@@ -37,7 +37,7 @@ def answered(clock: FillerClock, wait_ms: float, times: int = 1) -> FillerClock:
     """The clock after so many answers, each that late."""
     for _ in range(times):
         committed(clock)
-        clock.sounded(300.0 + wait_ms)
+        clock.sounded(300.0 + wait_ms, 20)
     return clock
 
 
@@ -59,7 +59,7 @@ def test_answers_begun_early_tell_nothing_of_those_that_were_not() -> None:
     clock = answered(FillerClock(LINES), 1500)
     clock = committed(clock)
     clock.asked(early=True)
-    clock.sounded(320)
+    clock.sounded(320, 20)
     assert committed(clock).due() == AFTER_MS
     clock.asked(early=True)
     assert clock.due() == AFTER_MS
@@ -125,6 +125,74 @@ def test_after_a_tool_the_answer_is_waited_for_anew() -> None:
     assert clock.due() == 600 + 200 + SOON_MS
 
 
+@pytest.mark.parametrize("first", ["sound", "tool"])
+def test_a_tool_is_told_of_after_what_the_model_said_before_it(first: str) -> None:
+    clock = committed()
+    if first == "tool":
+        clock.tool_started("1", "free_slots", 550)
+    clock.sounded(600, 400)
+    clock.sounded(620, 400)
+    if first == "sound":
+        clock.tool_started("1", "free_slots", 650)
+    clock.gave_up()
+    assert clock.due() == 600 + 800 + AFTER_MS
+    assert clock.take(600 + 800 + AFTER_MS, READY) == LOOKING
+    assert clock.due() is None
+
+
+def test_the_silence_counts_from_the_tool_where_the_words_were_over_before() -> None:
+    clock = committed()
+    clock.sounded(600, 400)
+    clock.tool_started("1", "free_slots", 5000)
+    assert clock.due() == 5000 + AFTER_MS
+
+
+def test_a_tool_without_a_sentence_has_a_phrase_after_what_was_said() -> None:
+    clock = committed()
+    clock.sounded(600, 400)
+    clock.tool_started("1", "price", 700)
+    assert clock.take(1000 + AFTER_MS, READY) == PHRASES[0]
+
+
+def test_the_answer_after_the_tool_is_the_answer() -> None:
+    clock = committed()
+    clock.sounded(600, 400)
+    clock.tool_started("1", "free_slots", 700)
+    clock.tool_ended("1", 900)
+    clock.asked()
+    assert clock.due() is not None
+    clock.sounded(1200, 400)
+    assert clock.due() is None
+
+
+def test_an_answer_with_a_tool_counts_as_one() -> None:
+    clock = committed()
+    clock.sounded(800, 400)
+    clock.tool_started("1", "price", 900)
+    for at_ms in (4000, 4020, 4040):
+        clock.sounded(at_ms, 20)
+    assert committed(clock).due() == 300 + 500 + SOON_MS
+
+
+def test_the_voice_is_busy_until_the_greeting_and_then_each_answer_is_made() -> None:
+    clock = FillerClock(LINES)
+    assert clock.busy
+    clock.made()
+    assert not clock.busy
+    clock.caller_started()
+    assert clock.busy
+    committed(clock)
+    assert clock.busy
+    clock.tool_started("1", "price", 400)
+    clock.made()
+    assert clock.busy
+    clock.tool_ended("1", 900)
+    assert clock.busy
+    clock.asked()
+    clock.made()
+    assert not clock.busy
+
+
 def test_a_line_without_sound_is_not_said() -> None:
     clock = committed()
     assert clock.take(AFTER_MS, {PHRASES[2]: 300.0}) == PHRASES[2]
@@ -139,7 +207,7 @@ def test_the_phrases_take_turns() -> None:
 
 _EVENTS = (
     "started", "stopped", "opened", "committed", "asked", "gave_up", "voiced", "sounded", "tool",
-    "done",
+    "done", "made",
 )  # fmt: skip
 _steps = st.lists(
     st.tuples(
@@ -160,6 +228,9 @@ class _Story:
     quiet: bool = True
     waiting: bool = False
     ended_ms: float = float("-inf")
+    until_ms: float = float("-inf")
+    tool: bool = False
+    over: bool = False
 
     def wait(self, now_ms: float, until_ms: float) -> None:
         for _ in range(4):
@@ -175,7 +246,7 @@ class _Story:
             return
         assert self.quiet
         assert self.waiting
-        assert now_ms >= self.ended_ms + AFTER_MS
+        assert now_ms >= max(self.ended_ms, self.until_ms) + AFTER_MS
         assert [line] != self.said[-1:]
         assert sum(text in PHRASES for text in [*self.turn, line]) <= 1
         assert [*self.turn, line].count(LOOKING) <= 1
@@ -193,20 +264,25 @@ class _Story:
                 self.quiet, self.ended_ms = True, now_ms - 200
             case "opened":
                 clock.opened()
-                self.waiting, self.turn = False, []
+                self.waiting, self.turn, self.until_ms = False, [], float("-inf")
+                self.tool = self.over = False
             case "sounded":
-                clock.sounded(now_ms)
-                self.waiting = False
+                clock.sounded(now_ms, 300)
+                self.waiting = self.waiting and self.tool
+                self.until_ms = max(self.until_ms, now_ms) + 300
             case "committed":
                 clock.opened()
                 clock.committed(now_ms)
-                self.waiting, self.turn = True, []
+                self.waiting, self.turn, self.until_ms = True, [], float("-inf")
+                self.tool, self.over = False, True
             case "voiced":
                 clock.voiced(now_ms)
             case "tool":
                 clock.tool_started("1", "free_slots", now_ms)
+                self.tool, self.waiting = True, self.over
             case "done":
                 clock.tool_ended("1", now_ms)
+                self.tool = False
             case _:
                 getattr(clock, name)()
 

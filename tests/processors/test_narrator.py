@@ -26,10 +26,19 @@ from pipecat.observers.base_observer import FramePushed
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.utils.text.base_text_aggregator import TextType
 
-from processors.narrator import Narrator, Watched
+from processors.narrator import FILLER_MS, Narrator, Watched
 from processors.spoken import SpokenObserver
 from records.ear import Answer, BargeIn, CutIn
-from records.events import BargedIn, CallEvent, Failed, FalseStop, Heard, ReplyEnded, Turn
+from records.events import (
+    BargedIn,
+    CallerStarted,
+    CallEvent,
+    Failed,
+    FalseStop,
+    Heard,
+    ReplyEnded,
+    Turn,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -142,8 +151,39 @@ async def test_a_turn_waits_for_the_ears_last_word_and_comes_before_the_calls_en
 
 async def test_a_barge_in_is_told_with_its_stop_time() -> None:
     call = _Call()
+    await call.push(call.mouth, BotStartedSpeakingFrame(), sound(), at_ms=900)
+    await call.push(call.turns, UserStartedSpeakingFrame(), InterruptionFrame(), at_ms=1200)
+    await call.push(call.mouth, BotStoppedSpeakingFrame(), at_ms=1250)
     call.narrator.ear(BargeIn(1000, 1240.4))
     assert call.only(BargedIn).stop_ms == 240
+    assert call.only(CallerStarted).interrupts
+
+
+async def test_a_nod_is_no_barge_in_and_its_late_words_are_of_no_turn() -> None:
+    call = _Call()
+    await call.ask("hello")
+    await call.push(call.mouth, BotStartedSpeakingFrame(), sound(), at_ms=1000)
+    call.narrator.ear(Answer(100, 700))
+    call.narrator.false_stop(520, "backchannel")
+    call.narrator.ear(BargeIn(4000, 4100))
+    call.narrator.ear(Answer(4400, 4620))
+    await call.push(call.ears, TranscriptionFrame("uh-huh", "", ""), at_ms=4900)
+    await call.push(call.mouth, BotStoppedSpeakingFrame(), at_ms=6000)
+    await call.ask("thanks")
+    assert "barged_in" not in call.kinds()
+    turn = call.only(Turn)
+    assert (turn.heard, turn.ear_ms) == ("hello", 600)
+    assert [event.text for event in call.told if isinstance(event, Heard)] == [
+        "hello", "uh-huh", "thanks",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("later_ms", "interrupts"), [(FILLER_MS, True), (FILLER_MS + 1, False)])
+async def test_who_speaks_over_a_filler_interrupts(later_ms: int, interrupts: bool) -> None:
+    call = _Call()
+    await call.push(call.mouth, sound(_Filler), at_ms=1000)
+    await call.push(call.turns, UserStartedSpeakingFrame(), at_ms=1000 + later_ms)
+    assert call.only(CallerStarted).interrupts == interrupts
 
 
 async def test_a_false_stop_is_told_with_its_reason() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 
 import numpy as np
@@ -14,6 +16,7 @@ from evals.simulators.behaviour import Behaviour, Fault, Latency, Voice
 from evals.simulators.vendors import Vendors
 from processors.phrases import Clip, Phrases, Shelf, trim
 from providers.kinds import TtsConfig
+from providers.tts._simulated_service import SimulatedTtsService
 from providers.tts.cartesia import CartesiaTts
 from providers.tts.deepgram import DeepgramTts
 from providers.tts.elevenlabs import ElevenLabsTts
@@ -36,6 +39,8 @@ class _Kitchen:
         self.config = config
         self.built = 0
         self.shelf = Shelf()
+        self.free = asyncio.Event()
+        self.free.set()
 
     def build(self) -> TTSService:
         self.built += 1
@@ -43,7 +48,7 @@ class _Kitchen:
 
     async def clips(self, *lines: str) -> list[Clip]:
         phrases = Phrases(lines, self.config.model_dump_json(), self.build, self.shelf)
-        return [clip async for clip in phrases.clips(RATE_HZ)]
+        return [clip async for clip in phrases.clips(RATE_HZ, free=self.free.wait)]
 
 
 @pytest.fixture
@@ -93,6 +98,60 @@ async def test_a_voice_that_is_gone_makes_none(vendors: Vendors) -> None:
     url = vendors.url.replace("http", "ws")
 
     assert await _Kitchen(CartesiaTts(base_url=f"{url}/cartesia")).clips(*LINES) == []
+
+
+async def test_nothing_is_built_nor_made_while_the_voice_is_needed() -> None:
+    kitchen = _Kitchen(SimulatedTts(char_ms=CHAR_MS))
+    await kitchen.clips(LINES[0])
+    phrases = Phrases(LINES, kitchen.config.model_dump_json(), kitchen.build, kitchen.shelf)
+    kitchen.free.clear()
+    async with contextlib.aclosing(phrases.clips(RATE_HZ, free=kitchen.free.wait)) as clips:
+        kept = await anext(clips)
+        other = asyncio.create_task(anext(clips))
+        await asyncio.sleep(0.1)
+        built = kitchen.built
+        kitchen.free.set()
+        made = await other
+
+    assert built == 1
+    assert kitchen.built == 2
+    assert (kept.text, made.text) == LINES
+
+
+class _Clinging(SimulatedTtsService):
+    """Never has its connections closed."""
+
+    async def cleanup(self) -> None:
+        await asyncio.sleep(3600)
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+async def test_whoever_leaves_leaves_nothing_behind(*, stubborn: bool) -> None:
+    kind = _Clinging if stubborn else SimulatedTtsService
+
+    def build() -> TTSService:
+        return kind(ttfb_secs=0.01, char_secs=0.01, pitch_hz=220)
+
+    async def make(made: asyncio.Event) -> None:
+        lines = (LINES[0], "A line that takes long." * 1000)
+        clips = Phrases(lines, "hum", build, Shelf()).clips(RATE_HZ, free=at_once)
+        async with contextlib.aclosing(clips):
+            async for _ in clips:
+                made.set()
+
+    async def at_once() -> None:
+        """Nobody needs the voice."""
+
+    before = asyncio.all_tasks()
+    first = asyncio.Event()
+    making = asyncio.create_task(make(first))
+    async with asyncio.timeout(20):
+        await first.wait()
+        making.cancel()
+        await asyncio.wait({making})
+
+    assert making.cancelled()
+    assert asyncio.all_tasks() == before
 
 
 def test_the_shelf_is_bounded_and_lets_the_oldest_go() -> None:

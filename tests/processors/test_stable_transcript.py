@@ -146,7 +146,7 @@ def test_smart_turn_has_a_vote(complete: bool, at_ms: int) -> None:
     core.final("yes", 100)
     core.silent(since_ms=0, now_ms=200)
     core.look(300, quiet_ms=300)
-    acts = core.vote(400, complete=complete) + core.look(at_ms, quiet_ms=at_ms)
+    acts = core.vote(400, complete=complete, quiet_ms=400) + core.look(at_ms, quiet_ms=at_ms)
     assert acts == [Commit("yes", True)]
 
 
@@ -155,7 +155,39 @@ def test_a_verdict_on_an_earlier_silence_counts_for_nothing() -> None:
     core.final("yes", 100)
     core.silent(since_ms=0, now_ms=200)
     core.speaks()
-    assert core.vote(400, complete=True) == []
+    assert core.vote(400, complete=True, quiet_ms=0) == []
+
+
+def test_a_verdict_that_comes_as_the_caller_goes_on_ends_nothing() -> None:
+    core = turn(VOTE)
+    core.final("yes", 100)
+    core.silent(since_ms=0, now_ms=200)
+    assert core.vote(400, complete=True, quiet_ms=0) == []
+    assert core.is_open
+
+
+def test_a_verdict_counts_also_for_a_turn_that_begins_after_it() -> None:
+    core = StableTranscript(VOTE)
+    core.speaks()
+    core.silent(since_ms=0, now_ms=200)
+    core.vote(300, complete=True, quiet_ms=300)
+    core.begin()
+    assert core.final("no stop", 500, quiet_ms=500) == [Commit("no stop", False)]
+
+
+def test_words_too_soft_for_the_detector_end_a_turn_too() -> None:
+    core = StableTranscript(PAUSE)
+    core.begin()
+    assert core.final("stop", 1000, quiet_ms=300) == [Commit("stop", False)]
+
+
+def test_an_answer_that_broke_off_after_it_was_heard_loses_no_turn() -> None:
+    core = turn()
+    core.likely_end("how much", 0)
+    core.silent(since_ms=0, now_ms=200)
+    core.final("how much", 250, quiet_ms=250)
+    core.heard()
+    assert not core.refused()
 
 
 def test_a_verdict_that_never_comes_is_not_waited_for() -> None:
@@ -166,7 +198,7 @@ def test_a_verdict_that_never_comes_is_not_waited_for() -> None:
 
 
 def test_what_was_asked_for_and_is_complete_needs_no_vote() -> None:
-    core = turn(VOTE)
+    core = turn(replace(VOTE, hold_ms=1500))
     core.expects = Expects.PHONE
     core.final("oh seven seven double one two three four five six seven", 100)
     core.silent(since_ms=0, now_ms=200)
@@ -198,7 +230,7 @@ def test_an_answer_refused_after_the_end_is_lost_once() -> None:
 
 def test_nothing_is_started_where_it_is_switched_off() -> None:
     core = turn()
-    core.speculates = False
+    core.may_guess = lambda: False
     assert core.likely_end("what time", 0) == []
 
 
@@ -254,7 +286,7 @@ def play(core: StableTranscript, kind: str, text: str, now_ms: float, *, flag: b
         case "silent":
             return core.silent(now_ms - 200, now_ms)
         case "vote":
-            return core.vote(now_ms, complete=flag)
+            return core.vote(now_ms, complete=flag, quiet_ms=quiet_ms)
         case "end":
             return core.end()
         case _:

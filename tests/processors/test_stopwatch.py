@@ -63,7 +63,7 @@ class _Line:
         )
         self.log = Turns(800)
         self._watch = Stopwatch(watched, self.log)
-        self.log.caller_started()
+        self.log.caller_started(0)
         self._next = dict(zip(stages, [*stages[1:], FrameProcessor()], strict=True))
 
     def push(self, source: FrameProcessor, frame: Frame, at_ms: int) -> None:
@@ -84,7 +84,7 @@ class _Line:
     def hear(self, *, quiet_ms: int = 200, final_ms: int = 350) -> None:
         self.push(self.turns, VADUserStoppedSpeakingFrame(), quiet_ms)
         self.push(self.ears, TranscriptionFrame("hello", "", ""), final_ms)
-        self.log.heard("hello")
+        self.log.heard("hello", final_ms)
 
     def end(self, ear_ms: int) -> Turn:
         self.log.ear(Answer(0, ear_ms), 1)

@@ -257,9 +257,14 @@ it("notes that the bot asks a silent caller", () => {
   ]);
 });
 
-it("keeps the newest totals of what was thrown away", () => {
-  const regret = { kind: "regret", replies: 2, tokens: 90, characters: 40, usd: 0 } as const;
-  expect([regret].reduce(write, EMPTY_SCRIPT).regret).toEqual(regret);
+it("keeps the newest totals of what was thrown away, also after the last turn", () => {
+  const first = { kind: "regret", replies: 2, tokens: 90, characters: 40, usd: 0 } as const;
+  const last = { ...first, replies: 3, tokens: 130 };
+  const call: ScriptInput[] = [started, heard("A"), replyStarted, replyEnded("B")];
+  const before = [...call, turn(1, "A", 600), first].reduce(write, EMPTY_SCRIPT);
+  const after = write(before, last);
+  expect([before.regret, after.regret]).toEqual([first, last]);
+  expect(after.lines).toEqual(before.lines);
 });
 
 it("takes events it does not know for nothing", () => {

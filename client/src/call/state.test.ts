@@ -95,6 +95,12 @@ describe("the end", () => {
     expect(play(...live, failed, { kind: "ended" }).problem).toBe(LINE_LOST);
   });
 
+  it("takes the last totals of what was thrown away also where the person has hung up", () => {
+    const regret = { kind: "regret", replies: 3, tokens: 1, characters: 2, usd: 0 } as const;
+    const state = play(...live, { kind: "hung_up" }, event(regret));
+    expect(state).toMatchObject({ phase: "idle", farewell: "You hung up.", script: { regret } });
+  });
+
   it("leaves nothing behind where dialling was cancelled", () => {
     expect(play({ kind: "dial" }, { kind: "hung_up" })).toMatchObject({
       phase: "idle",

@@ -14,17 +14,20 @@ interface Scene {
   interruptMs?: number;
   /** When the page decides that what it heard was a noise. */
   discardMs?: number;
+  /** When the server says that the bot goes on after a pause. */
+  wentOnMs?: number;
 }
 
 /** What an ear says of a scene, in frames of 10 ms, after five seconds of the room alone. */
-function listen({ caller, bot, lengthMs, interruptMs, discardMs }: Scene): EarEvent[] {
+function listen({ caller, bot, lengthMs, ...told }: Scene): EarEvent[] {
   const ear = new Ear();
   const events: EarEvent[] = [];
   const during = (spells: Spell[], ms: number) =>
     spells.some(([from, to]) => ms >= from && ms < to);
   for (let ms = -5_000; ms < lengthMs; ms += 10) {
-    if (ms === interruptMs) ear.interrupt();
-    if (ms === discardMs) ear.discard();
+    if (ms === told.interruptMs) ear.interrupt();
+    if (ms === told.discardMs) ear.discard();
+    if (ms === told.wentOnMs) ear.wentOn();
     const frame = {
       startMs: ms,
       endMs: ms + 10,
@@ -124,6 +127,32 @@ describe("an answer", () => {
       lengthMs: 7_000,
     });
     expect(events).toEqual([]);
+  });
+
+  it.each([3_600, 3_700])("is none where the server went on after a pause", (wentOnMs) => {
+    const events = listen({
+      caller: [[3_000, 3_300]],
+      bot: [
+        [1_000, 3_130],
+        [3_620, 6_000],
+      ],
+      wentOnMs,
+      lengthMs: 7_000,
+    });
+    expect(events).toEqual([]);
+  });
+
+  it("counts from the caller's words also where a noise came while the bot was thinking", () => {
+    const events = listen({
+      caller: [[3_000, 4_000]],
+      bot: [
+        [1_000, 2_000],
+        [4_900, 6_000],
+      ],
+      wentOnMs: 4_500,
+      lengthMs: 7_000,
+    });
+    expect(events).toEqual([{ kind: "answer", earMs: 900 }]);
   });
 });
 

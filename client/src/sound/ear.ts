@@ -67,6 +67,14 @@ export class Ear {
     this.deafUntilMs = this.caller.newest?.endMs ?? this.deafUntilMs;
   }
 
+  /** The server says that the bot goes on after a pause: what was heard over it was no turn. */
+  wentOn(): void {
+    const onset = this.utterances().at(-1);
+    const { newest } = this.bot;
+    // A noise while the bot thinks is none of its own affair: the caller's words still count.
+    if (onset !== undefined && newest && onset < newest.endMs + PAUSE_MS) this.discard();
+  }
+
   private unjudged(): Run[] {
     const { newest } = this.bot;
     if (!newest || newest === this.judged) return [];

@@ -107,6 +107,7 @@ export class Sound {
 
   /** The server says that the bot goes on after a pause for nothing. */
   wentOn(): void {
+    this.ear.wentOn();
     this.judge(this.duck.wentOn());
   }
 

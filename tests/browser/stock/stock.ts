@@ -39,7 +39,7 @@ const client = new PipecatClient({
     onUserTranscript: ({ text, final }) => {
       if (final) stock.heard.push(text);
     },
-    onBotLlmText: ({ text }) => stock.answered.push(text),
+    onBotOutput: ({ text }) => stock.answered.push(text),
   },
 });
 
