@@ -209,6 +209,7 @@ def _bench_options(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--url", default="http://127.0.0.1:7860", help="a running server, for page")
     bench.add_argument("--turns", type=int, default=50, help="of each call, for latency (50)")
     bench.add_argument("--cells", help="only these calls, separated by commas, for latency")
+    bench.add_argument("--jobs", type=int, default=2, help="calls at a time, for latency (2)")
     bench.add_argument("--trace", action="store_true", help="each turn's timeline, for latency")
     bench.add_argument("--json", type=Path, help="write the figures here too")
     bench.set_defaults(run=_bench)
@@ -361,6 +362,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         url=arguments.url,
         turns=arguments.turns,
         cells=tuple(arguments.cells.split(",")) if arguments.cells else (),
+        jobs=arguments.jobs,
         trace=arguments.trace,
     )
     report = run_bench(arguments.what, options, _known_models())

@@ -28,6 +28,8 @@ class BenchOptions:
     """Of each call, for `latency`."""
     cells: tuple[str, ...] = ()
     """Only these calls of `latency`; all without."""
+    jobs: int = 2
+    """Calls of `latency` at a time; each takes a third of a core."""
     trace: bool = False
     """Whether `latency` prints each turn's timeline."""
 
@@ -55,6 +57,9 @@ def run_bench(what: str, options: BenchOptions, models: ModelStore) -> Report:
         print(curve(report), flush=True)  # noqa: T201
         return report
     if what == "latency":
+        for name in ("turns", "jobs"):
+            if getattr(options, name) < 1:
+                raise ConfigError(f"--{name} is {getattr(options, name)}; at least 1.", field=name)
         from evals.bench_latency import LatencyOptions, bench_latency
         from evals.latency_cells import CELLS
 

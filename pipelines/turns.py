@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from processors.speculation import Speculations
     from processors.stable_transcript import Rules
 
-_NEVER_SECS = 60.0
-"""Smart-turn's own limit on silence; ours is `patience_ms`."""
+_LATER_SECS = 12.0
+"""Smart-turn's own limit on silence, after which it forgets what it heard; ours, `patience_ms`, is
+10 s at most."""
 
 
 def strategies(
@@ -78,4 +79,4 @@ def _smart_turn() -> BaseTurnAnalyzer:
     from pipecat.audio.turn.smart_turn.base_smart_turn import SmartTurnParams
     from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 
-    return LocalSmartTurnAnalyzerV3(params=SmartTurnParams(stop_secs=_NEVER_SECS))
+    return LocalSmartTurnAnalyzerV3(params=SmartTurnParams(stop_secs=_LATER_SECS))

@@ -48,7 +48,7 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
     "tests/browser/test_page.py": {"evals/bench_page.py"},
     "tests/pipelines/test_config.py": {"providers/base.py", "providers/kinds.py"},
     "tests/providers/test_local_speech.py": {"providers/stt/moonshine.py"},
-    "tests/test_server.py": {"evals/bench.py", "records/logs.py"},
+    "tests/test_server.py": {"records/logs.py"},
     # The benches are these commands in a loop.
     "tests/evals/test_call.py": {"evals/bench_call.py"},
     "tests/evals/test_bench_latency.py": {

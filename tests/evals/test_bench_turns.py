@@ -29,10 +29,10 @@ def turn(*, pause_ms: int = 800, votes: tuple[bool, bool] = (True, True), first:
     for end_ms, word, complete in zip(ends_ms, words, votes, strict=True):
         moments += [
             Moment(end_ms - 800, "speaks"),
-            Moment(end_ms + 130, "partial", word.text),
+            Moment(end_ms + 130, "partial", word.text, quiet_ms=130),
             Moment(end_ms + 200, "silent", quiet_ms=200),
-            Moment(end_ms + 260, "vote", complete=complete),
-            Moment(end_ms + 350, "final", word.text),
+            Moment(end_ms + 260, "vote", quiet_ms=260, complete=complete),
+            Moment(end_ms + 350, "final", word.text, quiet_ms=350),
         ]
     return Turn(said, ends_ms[1], tuple(sorted(moments, key=lambda moment: moment.at_ms)))
 
