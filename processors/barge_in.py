@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,6 +23,7 @@ from pipecat.frames.frames import (
 from pipecat.turns.types import ProcessFrameResult
 from pipecat.turns.user_start import BaseUserTurnStartStrategy
 
+from processors import clock
 from processors.backchannel import fresh, is_part, plain, repeats, similar
 from processors.barge_guard import ONSET_MS, Act, BargeInGuard, Bot, Busy, LastNod, Ruling
 from processors.echo import EchoGuess
@@ -115,7 +115,7 @@ class BargeInStart(BaseUserTurnStartStrategy):
 
     def played(self, frame: OutputAudioRawFrame) -> None:
         """The bot's audio goes out."""
-        self._echo.bot(frame.audio, frame.sample_rate, now_ms=_now_ms())
+        self._echo.bot(frame.audio, frame.sample_rate, now_ms=clock.now_ms())
 
     def note_said(self, text: str) -> None:
         """The bot says something that is no part of a reply, like a filler."""
@@ -123,7 +123,7 @@ class BargeInStart(BaseUserTurnStartStrategy):
 
     async def process_frame(self, frame: Frame) -> ProcessFrameResult:
         """Look at a frame; `STOP` if the turn began with it."""
-        now_ms = _now_ms()
+        now_ms = clock.now_ms()
         self._follow(frame, now_ms)
         if self._turn.open:
             self._note(frame)
@@ -147,7 +147,7 @@ class BargeInStart(BaseUserTurnStartStrategy):
 
     async def handle_user_turn_stopped(self) -> None:
         """The bot thinks."""
-        now_ms = _now_ms()
+        now_ms = clock.now_ms()
         self._turn.open = False
         self._turn.ended_at_ms = now_ms
         self._busy.asked(now_ms)
@@ -268,9 +268,5 @@ class BargeInStart(BaseUserTurnStartStrategy):
         said = self.mouth.said() if self.mouth and self._busy.speaking else ()
         echo = self._echo.likely()
         if echo:
-            self._echo_at_ms = _now_ms()
+            self._echo_at_ms = clock.now_ms()
         return Bot(said=(*self._noted, *said), echo=echo)
-
-
-def _now_ms() -> float:
-    return asyncio.get_running_loop().time() * 1000

@@ -34,6 +34,7 @@ from pipecat.processors.frame_processor import (
     FrameProcessorSetup,
 )
 
+from processors import clock
 from processors.filler_clock import FillerClock, FillerLines
 from processors.phrases import Clip, Phrases, Samples
 from processors.reply_gate import EARLY
@@ -143,7 +144,7 @@ class Filler(FrameProcessor):
             await self._cut(_CUT_MS)
 
     def _note_turn(self, frame: Frame) -> None:
-        now_ms = _now_ms()
+        now_ms = clock.now_ms()
         if isinstance(frame, VADUserStartedSpeakingFrame):
             self._clock.caller_started()
         elif isinstance(frame, VADUserStoppedSpeakingFrame):
@@ -154,7 +155,7 @@ class Filler(FrameProcessor):
             self._clock.committed(now_ms)
 
     def _note_answer(self, frame: Frame) -> None:
-        now_ms = _now_ms()
+        now_ms = clock.now_ms()
         if isinstance(frame, LLMFullResponseStartFrame):
             self._clock.asked(early=frame.metadata.get(EARLY, False))
         elif isinstance(frame, LLMFullResponseEndFrame):
@@ -166,7 +167,7 @@ class Filler(FrameProcessor):
             self._clock.tool_ended(frame.tool_call_id, now_ms)
 
     def _note_voice(self, frame: Frame) -> None:
-        now_ms = _now_ms()
+        now_ms = clock.now_ms()
         if isinstance(frame, TTSStartedFrame):
             self._clock.voiced(now_ms)
         elif isinstance(frame, TTSAudioRawFrame):
@@ -190,20 +191,20 @@ class Filler(FrameProcessor):
         """Sleep until a line is due, or something happens; again and again."""
         while True:
             due_ms = self._clock.due()
-            wait_secs = None if due_ms is None else max(0.0, (due_ms - _now_ms()) / 1000)
+            wait_secs = None if due_ms is None else max(0.0, (due_ms - clock.now_ms()) / 1000)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_secs):
                     await self._changed.wait()
             self._changed.clear()
             due_ms = self._clock.due()
-            if due_ms is not None and due_ms <= _now_ms():
+            if due_ms is not None and due_ms <= clock.now_ms():
                 await self._begin()
 
     async def _begin(self) -> None:
         """Begin with the line that is due, if it still is once the one that plays is silent."""
         await self._cut(_FADE_MS)
         lengths = {text: clip.ms for text, clip in self._clips.items()}
-        text = self._clock.take(_now_ms(), lengths)
+        text = self._clock.take(clock.now_ms(), lengths)
         if text:
             self._playing = self.create_task(self._play(self._clips[text]))
 
@@ -212,12 +213,12 @@ class Filler(FrameProcessor):
         await self._call_event_handler("on_filled", clip.text)
         size = clip.rate_hz * _CHUNK_MS // 1000
         self._left = clip.samples
-        began_secs, given_secs = _now_ms() / 1000, -_LEAD_MS / 1000
+        began_secs, given_secs = clock.now_ms() / 1000, -_LEAD_MS / 1000
         while len(self._left):
             chunk, self._left = self._left[:size], self._left[size:]
             given_secs += len(chunk) / clip.rate_hz
             await self._give(chunk)
-            await asyncio.sleep(max(0.0, began_secs + given_secs - _now_ms() / 1000))
+            await asyncio.sleep(max(0.0, began_secs + given_secs - clock.now_ms() / 1000))
         self._playing = None
 
     async def _cut(self, within_ms: float | None) -> None:
@@ -236,7 +237,3 @@ class Filler(FrameProcessor):
         # Filled up: what the output does not write at once it would keep for the answer's first.
         whole = np.pad(samples, (0, -len(samples) % (self._rate_hz * _OUTPUT_MS // 1000)))
         await self.push_frame(FillerAudioFrame(whole.tobytes(), self._rate_hz, 1))
-
-
-def _now_ms() -> float:
-    return asyncio.get_running_loop().time() * 1000

@@ -7,7 +7,6 @@ they judge, so that a gate which only knew "withdrawn" would take a new reply fo
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -34,6 +33,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.tts_service import TTSService
 from pipecat.turns.speculation_gate import GatedFrame, SpeculationGate
 
+from processors import clock
 from processors.first_clause import FirstClauseAggregator
 from processors.speculation import Speculations
 
@@ -122,7 +122,7 @@ def number_replies(aggregator: FrameProcessor, books: Speculations) -> None:
             # It is pushed twice, down and up.
             number = ends.pop(frame.broadcast_sibling_id or 0, None)
             if number is None:
-                number = ends[frame.id] = books.ended(_now_ms())
+                number = ends[frame.id] = books.ended(clock.now_ms())
             frame.metadata[_CONFIRMED] = number
 
     aggregator.add_event_handler("on_before_push_frame", stamp)
@@ -131,7 +131,7 @@ def number_replies(aggregator: FrameProcessor, books: Speculations) -> None:
 def _number(frame: LLMContextFrame, books: Speculations) -> None:
     if GENERATION not in frame.metadata:
         read = sum(len(str(message)) for message in frame.context.messages)
-        number = books.asked(early=frame.speculation, now_ms=_now_ms(), read=read)
+        number = books.asked(early=frame.speculation, now_ms=clock.now_ms(), read=read)
         frame.metadata |= {GENERATION: number, EARLY: frame.speculation}
 
 
@@ -241,7 +241,7 @@ class ClauseGate(LLMTextProcessor):
             return False
         if self._hold.verdict is Verdict.DROP:
             return False
-        self._books.clause(self._hold.generation, _now_ms())
+        self._books.clause(self._hold.generation, clock.now_ms())
         self._begun = True
         return self._books.speaks_early(self._hold.generation)
 
@@ -272,7 +272,7 @@ class ClauseGate(LLMTextProcessor):
 
     async def _pass(self, frame: Frame, direction: FrameDirection) -> None:
         if isinstance(frame, AggregatedTextFrame) and direction is FrameDirection.DOWNSTREAM:
-            self._books.clause(self._hold.generation, _now_ms())
+            self._books.clause(self._hold.generation, clock.now_ms())
             self._books.voiced(self._hold.generation, len(frame.text))
         await super().push_frame(frame, direction)
 
@@ -317,7 +317,7 @@ class ReplyGate(FrameProcessor):
             self._hold.opens(*_reply(frame))
         elif isinstance(frame, TTSAudioRawFrame) and self._sound_at_ns is None:
             self._sound_at_ns = self.get_clock().get_time()
-            self._books.sound(self._hold.generation, _now_ms())
+            self._books.sound(self._hold.generation, clock.now_ms())
         verdict = self._hold.verdict
         if verdict is Verdict.HOLD:
             self._held.append(frame)
@@ -358,7 +358,3 @@ class ReplyGate(FrameProcessor):
         for frame in held:
             if not frame.interruptible:
                 await self.push_frame(frame)
-
-
-def _now_ms() -> float:
-    return time.monotonic() * 1000

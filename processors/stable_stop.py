@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from dataclasses import replace
 from typing import Any
@@ -29,6 +28,7 @@ from pipecat.turns.types import ProcessFrameResult, UserTurnSpeculation
 from pipecat.turns.user_stop import BaseUserTurnStopStrategy
 from pipecat.utils.time import time_now_iso8601
 
+from processors import clock
 from processors.keen_vad import KeenVad
 from processors.reply_gate import withdrawn
 from processors.speculation import Speculations
@@ -113,11 +113,11 @@ class StableStop(BaseUserTurnStopStrategy):
         """Tell the core what happened, and do what it says."""
         match frame:
             case InputAudioRawFrame():
-                await self._do(self._hear(frame, _now_ms()))
+                await self._do(self._hear(frame, clock.now_ms()))
             case VADUserStartedSpeakingFrame():
                 await self._speaks(frame)
             case VADUserStoppedSpeakingFrame():
-                await self._silent(frame, _now_ms())
+                await self._silent(frame, clock.now_ms())
             case BotStartedSpeakingFrame():
                 self._core.heard()
             case STTMetadataFrame():
@@ -128,7 +128,7 @@ class StableStop(BaseUserTurnStopStrategy):
             case EagerEndOfTurnCancelFrame():
                 await self._taken_back(frame)
             case _:
-                await self._do(self._read(frame, _now_ms()))
+                await self._do(self._read(frame, clock.now_ms()))
         return ProcessFrameResult.CONTINUE
 
     def _read(self, frame: Frame, now_ms: float) -> list[Act]:
@@ -195,13 +195,13 @@ class StableStop(BaseUserTurnStopStrategy):
         if metrics:
             await self.push_frame(MetricsFrame(data=[metrics]))
         complete, quiet_ms = state is EndOfTurnState.COMPLETE, self._quiet_ms()
-        await self._do(self._core.vote(_now_ms(), complete=complete, quiet_ms=quiet_ms))
+        await self._do(self._core.vote(clock.now_ms(), complete=complete, quiet_ms=quiet_ms))
 
     async def _watch(self) -> None:
         """Look while it is silent; a caller who sends no audio is silent as well."""
         while self._core.is_open and self._core.is_silent:
             await asyncio.sleep(_LOOK_SECS)
-            await self._do(self._core.look(_now_ms(), quiet_ms=self._quiet_ms()))
+            await self._do(self._core.look(clock.now_ms(), quiet_ms=self._quiet_ms()))
 
     async def _do(self, acts: list[Act]) -> None:
         if not acts:
@@ -265,7 +265,3 @@ class StableStop(BaseUserTurnStopStrategy):
         for task in tasks:
             if task and task is not asyncio.current_task():
                 await self.cancel_task(task)
-
-
-def _now_ms() -> float:
-    return time.monotonic() * 1000
