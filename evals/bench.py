@@ -64,5 +64,8 @@ def run_bench(what: str, options: BenchOptions, models: ModelStore) -> Report:
         from evals.latency_cells import CELLS
 
         cells = options.cells or tuple(CELLS)
-        return bench_latency(LatencyOptions(turns=options.turns, cells=cells, trace=options.trace))
+        given = LatencyOptions(
+            turns=options.turns, cells=cells, jobs=options.jobs, trace=options.trace
+        )
+        return bench_latency(given)
     raise ConfigError(f"There is no bench {what!r}.", field="what")

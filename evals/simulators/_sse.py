@@ -38,7 +38,9 @@ class Events:
 
     async def __aenter__(self) -> Events:
         await self._response.prepare(self._course.request)
-        self._due = self._clock() + self._desk.behaviour.wits.ttft.draw_secs(self._desk.random)
+        # What the simulation itself takes is in the time that it plays.
+        ttft_secs = self._desk.behaviour.wits.ttft.draw_secs(self._desk.random)
+        self._due = self._course.came_secs + ttft_secs
         return self
 
     async def __aexit__(

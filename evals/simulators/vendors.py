@@ -47,6 +47,8 @@ class Course:
     request: web.Request
     fault: Fault | None
     sent: int = 0
+    came_secs: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    """When the request's head was there, by the loop's clock."""
 
     @property
     def silent(self) -> bool:
@@ -102,6 +104,7 @@ class Desk:
             web.HTTPException: The fault is a status.
             CutError: The fault cut the connection.
         """
+        came_secs = asyncio.get_running_loop().time()
         body = await request.text() if request.content_type == "application/json" else ""
         self.seen.append(
             Seen(
@@ -119,7 +122,7 @@ class Desk:
         fault = next((fault for fault in faults if fault.strikes(number)), None)
         if fault is not None:
             await _strike_at_once(request, fault)
-        return Course(request, fault)
+        return Course(request, fault, came_secs=came_secs)
 
     def count(self, service: str) -> int:
         """How many requests that service has had since `behave`."""
