@@ -41,7 +41,7 @@ class ServerSettings:
     pipeline: str = "local"
     """The pipeline of calls that name none: a preset's name, or a TOML file."""
     transports: TransportSettings | None = None
-    """How callers come in: STUN and TURN, Daily, LiveKit."""
+    """How callers come in: STUN and TURN, Daily, LiveKit, Twilio."""
 
     @property
     def address(self) -> str:
@@ -63,16 +63,19 @@ class ServerSettings:
         """Refuse what would open the server to everybody.
 
         Raises:
-            ConfigError: The address is not loopback and no key is set.
+            ConfigError: Others can reach the server and no key is set.
         """
-        if not self.is_loopback and not self.api_keys.strip(" ,"):
-            raise ConfigError(
-                f"{self.host} can be reached from other machines, and everybody there could "
-                "make calls at your cost. Set OFFHOOK_API_KEYS (one or more keys, separated by "
-                "commas), or serve on 127.0.0.1.",
-                code="keys_needed",
-                field="host",
-            )
+        phone = self.transports.twilio if self.transports else None
+        reached = phone.public_url if phone and phone.is_public else ""
+        if self.api_keys.strip(" ,") or (self.is_loopback and not reached):
+            return
+        raise ConfigError(
+            f"{reached or self.host} can be reached from other machines, and everybody there could "
+            "make calls at your cost. Set OFFHOOK_API_KEYS (one or more keys, separated by "
+            "commas), or serve on 127.0.0.1 without OFFHOOK_PUBLIC_URL.",
+            code="keys_needed",
+            field="OFFHOOK_PUBLIC_URL" if reached else "host",
+        )
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
@@ -94,6 +97,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     import api.health
     import api.page
     import api.transports
+    import api.twilio
     from api.auth import Keys
     from api.limits import BodyLimit, SameOrigin
 
@@ -112,6 +116,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.add_middleware(SameOrigin, loopback_only=settings.is_loopback and not keys)
     app.include_router(api.calls.router(house, keys))
     app.include_router(api.calls.socket_router(house))
+    app.include_router(api.twilio.router(house))
     app.include_router(api.transports.router(house.transports))
     app.include_router(api.catalog.router(house))
     app.include_router(api.health.router(house.host))

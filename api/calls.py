@@ -7,7 +7,8 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, WebSocket
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from api.auth import Keys
@@ -52,6 +53,15 @@ class StartRequest(Choice):
         default=None, alias="dailyMeetingTokenProperties"
     )
     """Passed over as well: the tokens are this server's too."""
+
+    @field_validator("transport", mode="before")
+    @classmethod
+    def _no_phone(cls, given: object) -> object:
+        if given == "twilio":
+            raise PydanticCustomError(
+                "phone", "a phone call begins at Twilio, whose number is to ask /twilio/voice"
+            )
+        return given
 
 
 class IceServer(BaseModel):

@@ -16,7 +16,9 @@ from pipelines.config import DEFAULT_PRESET, PipelineConfig, resolve
 from records.record import CallFacts
 
 TransportName = Literal["webrtc", "websocket", "daily", "livekit"]
-"""How a caller from outside comes in."""
+"""How a caller from outside asks to come in."""
+AnyTransport = TransportName | Literal["twilio", "headless"]
+"""How a call may be carried: a phone call comes unasked, a headless one has no line."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class CallPlan:
 
     bot: Bot
     config: PipelineConfig
-    transport: TransportName | Literal["headless"]
+    transport: AnyTransport
     room: str | None = None
     """Name of an existing Daily room to join; one is made otherwise."""
     id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -46,7 +48,7 @@ def plan_call(
     bot: str = DEFAULT_BOT,
     pipeline: str | Path = DEFAULT_PRESET,
     overrides: Mapping[str, JsonValue] | None = None,
-    transport: TransportName | Literal["headless"] = "webrtc",
+    transport: AnyTransport = "webrtc",
     room: str | None = None,
 ) -> CallPlan:
     """Check everything that can be wrong about a call before anything is answered.

@@ -17,6 +17,7 @@ from hosts.ice import IceSettings
 from hosts.livekit import LiveKitLine, LiveKitSettings
 from hosts.retry import Patience
 from hosts.rooms import DailyLine, RoomWish
+from hosts.twilio import TwilioLine, TwilioSettings
 from hosts.webrtc import WebRtcLine
 from hosts.websocket import SocketLine
 from pipelines.config import absent_package
@@ -29,7 +30,7 @@ TITLES: dict[TransportName, str] = {
     "daily": "Daily",
     "livekit": "LiveKit",
 }
-"""What people call them, the default first."""
+"""What people call those that can be asked for, the default first; a phone call just comes."""
 
 _PACKAGES = {"daily": "daily", "livekit": "livekit.rtc"}
 """Modules that the extra of the transport's name brings."""
@@ -51,6 +52,7 @@ class TransportSettings:
     daily_rooms: tuple[str, ...] = ()
     """Names of the operator's own rooms that callers may have a bot and a token for; `prefix-*`."""
     livekit: LiveKitSettings = field(default_factory=LiveKitSettings)
+    twilio: TwilioSettings = field(default_factory=TwilioSettings)
     patience: Patience = field(default_factory=Patience)
     """With Daily's REST API."""
 
@@ -79,15 +81,21 @@ class TransportSettings:
                 api_key=env.get("LIVEKIT_API_KEY", ""),
                 api_secret=env.get("LIVEKIT_API_SECRET", ""),
             ),
+            twilio=TwilioSettings(
+                auth_token=env.get("TWILIO_AUTH_TOKEN", ""),
+                public_url=env.get("OFFHOOK_PUBLIC_URL", "").rstrip("/"),
+            ),
         )
         settings._check()
         hide(settings.ice.turn_secret)
         hide(settings.livekit.api_secret)
+        hide(settings.twilio.auth_token)
         return settings
 
     def _check(self) -> None:
         self.ice.check()
         self.livekit.check()
+        self.twilio.check()
         if not _API.fullmatch(self.daily_url):
             raise ConfigError(
                 f"DAILY_API_URL is {self.daily_url!r}; it must begin with https://, for the key "
@@ -137,7 +145,14 @@ class Transports:
             lacking.append("The environment variable DAILY_API_KEY is not set (daily).")
         if name == "livekit":
             lacking += self._settings.livekit.lacks()
+        if name == "twilio":
+            lacking += self._settings.twilio.lacks()
         return lacking
+
+    @property
+    def twilio(self) -> TwilioSettings:
+        """Whose phone calls come in."""
+        return self._settings.twilio
 
     def check_room(self, name: str) -> None:
         """Refuse a Daily room that callers may not be let into.
@@ -164,6 +179,8 @@ class Transports:
         title = plan.bot.settings.title
         if plan.transport == "websocket":
             return SocketLine()
+        if plan.transport == "twilio":
+            return TwilioLine()
         if plan.transport == "daily":
             wish = RoomWish(
                 call_id=plan.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ class TokenError(OffhookError):
         super().__init__("The token is wrong or was used before; POST /start gives a new one.")
 
 
-class SocketLine:
+class TokenLine(ABC):
     """Waits for a WebSocket that shows the token; the session's end ends the token too."""
 
     def __init__(self) -> None:
@@ -63,11 +64,9 @@ class SocketLine:
         """Wait for the WebSocket."""
         await self._came.wait()
 
+    @abstractmethod
     def transport(self) -> BaseTransport:
         """The transport over the WebSocket."""
-        from pipelines.transports import socket_transport
-
-        return socket_transport(self._socket)
 
     def alive(self) -> bool:
         """Whether the WebSocket is open; the server pings the other end."""
@@ -76,3 +75,13 @@ class SocketLine:
     async def close(self) -> None:
         """Let go of the WebSocket: the server closes it."""
         self._closed.set()
+
+
+class SocketLine(TokenLine):
+    """A client that speaks Pipecat's protobuf."""
+
+    def transport(self) -> BaseTransport:
+        """The transport over the WebSocket."""
+        from pipelines.transports import socket_transport
+
+        return socket_transport(self._socket)

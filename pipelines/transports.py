@@ -42,9 +42,23 @@ def socket_transport(socket: Any) -> BaseTransport:
     Args:
         socket: An accepted Starlette WebSocket.
     """
+    from pipelines.websocket import CallerFrames, SocketTransport
+
+    return SocketTransport(socket, _AUDIO, frames=CallerFrames(AUDIO_IN_HZ))
+
+
+def twilio_transport(socket: Any, stream_sid: str) -> BaseTransport:
+    """A phone call, as Twilio's Media Streams carries it.
+
+    Args:
+        socket: An accepted Starlette WebSocket whose `start` message has been read.
+        stream_sid: Twilio's name of the stream, from that message.
+    """
+    from pipelines.twilio import PhoneFrames
     from pipelines.websocket import SocketTransport
 
-    return SocketTransport(socket, _AUDIO, rate_hz=AUDIO_IN_HZ)
+    frames = PhoneFrames(stream_sid)
+    return SocketTransport(socket, _AUDIO, frames=frames, finish=frames.finish)
 
 
 def daily_transport(room_url: str, token: str, *, bot_name: str) -> BaseTransport:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import DecodeError
 from loguru import logger
 from pipecat.frames.frames import Frame, InputAudioRawFrame, InputTransportMessageFrame
+from pipecat.serializers.base_serializer import FrameSerializer
 from pipecat.serializers.protobuf import ProtobufFrameSerializer
 from pipecat.transports.websocket.fastapi import (
+    FastAPIWebsocketClient,
+    FastAPIWebsocketInputTransport,
     FastAPIWebsocketOutputTransport,
     FastAPIWebsocketParams,
     FastAPIWebsocketTransport,
@@ -24,6 +30,8 @@ So much is still heard when the bot is held; an interruption has the caller's en
 """
 AHEAD_SECS = 2.0
 """How far ahead of the clock a caller may send: what a network holds back and then lets go."""
+FINISH_SECS = 1.0
+"""How long the caller's end may take to play what it holds, and to say so, before we close."""
 _MESSAGE_SECS = 0.02
 """What a message counts for: fifty a second, as many as chunks of audio."""
 
@@ -44,11 +52,37 @@ class Ahead:
         return True
 
 
+class Pace:
+    """What one caller may send: nothing behind this has a bound, so real time is one.
+
+    The first excess is told in the log.
+    """
+
+    def __init__(self) -> None:
+        self._audio, self._messages = Ahead(), Ahead()
+        self._warned = False
+
+    def takes_audio(self, secs: float) -> bool:
+        """Whether so much more audio is not too early."""
+        return self._fits(self._audio, secs)
+
+    def takes_message(self) -> bool:
+        """Whether one more message is not too many."""
+        return self._fits(self._messages, _MESSAGE_SECS)
+
+    def _fits(self, stream: Ahead, secs: float) -> bool:
+        fits = stream.take(secs, now_secs=asyncio.get_running_loop().time())
+        if not fits and not self._warned:
+            self._warned = True
+            logger.warning("The caller sends faster than real time; what is too early is dropped.")
+        return fits
+
+
 class CallerFrames(ProtobufFrameSerializer):
     """Pipecat's protobuf, less what a caller has no business to send.
 
     Text would be spoken as the bot's, and a transcript would go to the model as heard. What comes
-    faster than real time is dropped, for nothing behind this has a bound.
+    faster than real time is dropped.
 
     Args:
         rate_hz: Of the caller's audio.
@@ -57,8 +91,7 @@ class CallerFrames(ProtobufFrameSerializer):
     def __init__(self, rate_hz: int) -> None:
         super().__init__()
         self._rate_hz = rate_hz
-        self._audio, self._messages = Ahead(), Ahead()
-        self._warned = False
+        self._pace = Pace()
 
     async def deserialize(self, data: str | bytes) -> Frame | None:
         """The caller's audio or message; None for anything else.
@@ -74,7 +107,7 @@ class CallerFrames(ProtobufFrameSerializer):
         except DecodeError:
             return None
         if isinstance(frame, InputTransportMessageFrame):
-            fits = isinstance(frame.message, dict) and self._fits(self._messages, _MESSAGE_SECS)
+            fits = isinstance(frame.message, dict) and self._pace.takes_message()
             return frame if fits else None
         if not isinstance(frame, InputAudioRawFrame) or len(frame.audio) % 2:
             return None
@@ -85,14 +118,45 @@ class CallerFrames(ProtobufFrameSerializer):
                 code="bad_audio",
             )
         secs = len(frame.audio) / 2 / self._rate_hz
-        return frame if self._fits(self._audio, secs) else None
+        return frame if self._pace.takes_audio(secs) else None
 
-    def _fits(self, stream: Ahead, secs: float) -> bool:
-        fits = stream.take(secs, now_secs=asyncio.get_running_loop().time())
-        if not fits and not self._warned:
-            self._warned = True
-            logger.warning("The caller sends faster than real time; what is too early is dropped.")
-        return fits
+
+@dataclass(frozen=True)
+class Finish:
+    """How a caller's end tells that it has played all that it was sent."""
+
+    ask: str
+    """The message that asks it to."""
+    is_answer: Callable[[str | bytes], bool]
+
+
+class _Client(FastAPIWebsocketClient):
+    """Closes the socket when the caller's end has played everything, if it can tell."""
+
+    def __init__(self, socket: Any, callbacks: Any, finish: Finish | None) -> None:
+        super().__init__(socket, callbacks)
+        self._finish = finish
+        self._leaving = asyncio.Lock()
+
+    async def disconnect(self) -> None:
+        """Leave; the last of input and output that does closes the socket."""
+        # Each leaves twice, the second time perhaps while the other waits for the answer.
+        async with self._leaving:
+            finish = self._finish
+            # With one left to leave, the input reads no more: the answer is for us to read.
+            if finish and self._leave_counter == 1 and self._can_send():
+                # An end that cuts the waiting short leaves a second time, and waits anew.
+                await self._play_out(finish)
+                self._finish = None
+            await super().disconnect()
+
+    async def _play_out(self, finish: Finish) -> None:
+        await self.send(finish.ask)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_SECS):
+                async for message in self.receive():
+                    if finish.is_answer(message):
+                        return
 
 
 class _PacedOutput(FastAPIWebsocketOutputTransport):
@@ -116,13 +180,23 @@ class SocketTransport(FastAPIWebsocketTransport):
     Args:
         socket: An accepted Starlette WebSocket.
         params: Audio of the pipeline.
-        rate_hz: Of the caller's audio.
+        frames: What the two ends say to each other.
+        finish: Asked before the socket is closed; without it what is not played by then is lost.
     """
 
-    def __init__(self, socket: Any, params: dict[str, Any], *, rate_hz: int) -> None:
+    def __init__(
+        self,
+        socket: Any,
+        params: dict[str, Any],
+        *,
+        frames: FrameSerializer,
+        finish: Finish | None = None,
+    ) -> None:
         # Where it comes from was checked before it was accepted.
-        given = FastAPIWebsocketParams(
-            **params, serializer=CallerFrames(rate_hz), allowed_origins=[]
-        )
+        given = FastAPIWebsocketParams(**params, serializer=frames, allowed_origins=[])
         super().__init__(socket, given)
+        self._client = _Client(socket, self._callbacks, finish)
+        self._input = FastAPIWebsocketInputTransport(
+            self, self._client, self._params, name=self._input_name
+        )
         self._output = _PacedOutput(self, self._client, self._params, name=self._output_name)

@@ -32,6 +32,7 @@ KEYS = {
         "LIVEKIT_API_KEY",
         "LIVEKIT_API_SECRET",
         "OFFHOOK_TURN_SECRET",
+        "TWILIO_AUTH_TOKEN",
         "OFFHOOK_API_KEYS",
     )
 }
@@ -40,6 +41,7 @@ SHOWN = {"LIVEKIT_API_KEY"}
 PLACES = {
     "LIVEKIT_URL": "ws://127.0.0.1:9",
     "OFFHOOK_TURN_URLS": "turn:127.0.0.1:3478",
+    "OFFHOOK_PUBLIC_URL": "https://phone.example",
     "OFFHOOK_LOG_LEVEL": "TRACE",
 }
 LISTEN_SECS = 6.0
@@ -150,9 +152,11 @@ def test_a_server_says_no_key(vendors: Vendors, tmp_path: Path) -> None:
         said.append(asyncio.run(listen(opened["wsUrl"])))
         with served.client(Authorization="Bearer wrong") as http:
             said.append(http.post("/start", json={}).text)
+            said.append(http.post("/twilio/voice", data={"CallSid": "CA1"}).text)
     assert "iceServers" in said[7]
     assert "daily_key" in said[8]
     assert any(seen.service == "daily" for seen in vendors.desk.seen)
-    assert "failed" in said[-2]
+    assert "failed" in said[-3]
+    assert "bad_signature" in said[-1]
     none_in("\n".join(said))
     none_in(written(data))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hosts.transports import TransportSettings
 from server import ServerSettings, main
 
 pytestmark = pytest.mark.integration
@@ -80,6 +81,15 @@ def test_an_open_address_needs_a_key(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
 def test_loopback_needs_none(host: str) -> None:
     ServerSettings(host=host).check()
+
+
+def test_an_address_for_twilio_needs_a_key() -> None:
+    answer = offhook("serve", OFFHOOK_PUBLIC_URL="https://phone.example", OFFHOOK_API_KEYS="")
+    assert answer.returncode == 1
+    assert "https://phone.example" in answer.stderr
+    assert "OFFHOOK_API_KEYS" in answer.stderr
+    here = TransportSettings.read({"OFFHOOK_PUBLIC_URL": "http://127.0.0.1:7860"})
+    ServerSettings(transports=here).check()
 
 
 def test_a_port_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

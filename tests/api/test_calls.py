@@ -59,6 +59,7 @@ BAD: list[tuple[dict[str, Any], int, str, str]] = [
     ({"createDailyRoom": True}, 424, "transport", "DAILY_API_KEY"),
     ({"transport": "daily"}, 424, "transport", "DAILY_API_KEY"),
     ({"transport": "livekit"}, 424, "transport", "LIVEKIT_URL"),
+    ({"transport": "twilio"}, 422, "transport", "/twilio/voice"),
     ({"transport": "webrtc", "createDailyRoom": True}, 422, "createDailyRoom", "webrtc"),
     ({"transport": "webrtc", "dailyRoom": "standup"}, 422, "dailyRoom", "webrtc"),
     ({"dailyRoom": "https://elsewhere.example/r"}, 422, "dailyRoom", "pattern"),

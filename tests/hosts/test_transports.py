@@ -7,12 +7,13 @@ from typing import Any, get_args
 
 import pytest
 
-from bots.plan import CallPlan, TransportName, plan_call
+from bots.plan import AnyTransport, CallPlan, TransportName, plan_call
 from errors import ConfigError
 from hosts.ice import credential
 from hosts.livekit import LiveKitLine
 from hosts.rooms import DailyLine
 from hosts.transports import TITLES, Transports, TransportSettings
+from hosts.twilio import TwilioLine
 from hosts.webrtc import WebRtcLine
 from hosts.websocket import SocketLine
 from records.redact import redact
@@ -24,6 +25,10 @@ LIVEKIT = {
     "LIVEKIT_API_KEY": "key",
     "LIVEKIT_API_SECRET": "a secret of livekit's",
 }
+TWILIO = {
+    "TWILIO_AUTH_TOKEN": "a secret of twilio's",
+    "OFFHOOK_PUBLIC_URL": "https://phone.example/offhook/",
+}
 TURN = {
     "OFFHOOK_STUN_URLS": "stun:a.example, stun:b.example:3478,",
     "OFFHOOK_TURN_URLS": "turn:a.example",
@@ -31,7 +36,7 @@ TURN = {
 }
 
 
-def plan(transport: TransportName, **more: Any) -> CallPlan:
+def plan(transport: AnyTransport, **more: Any) -> CallPlan:
     return plan_call(bot="interviewer", pipeline="simulated", transport=transport, **more)
 
 
@@ -44,6 +49,24 @@ def test_every_transport_has_a_title_and_a_line() -> None:
         "daily": DailyLine,
         "livekit": LiveKitLine,
     }
+
+
+def test_a_phone_call_has_a_line_and_is_not_asked_for() -> None:
+    assert "twilio" not in TITLES
+    assert isinstance(Transports().line(plan("twilio")), TwilioLine)
+    assert Transports(TransportSettings.read(TWILIO)).lacks("twilio") == []
+    for name, value in TWILIO.items():
+        lacking = Transports(TransportSettings.read({name: value})).lacks("twilio")
+        assert lacking == [
+            f"The environment variable {other} is not set (twilio)."
+            for other in TWILIO
+            if other != name
+        ]
+
+
+def test_a_slash_at_the_end_of_the_public_address_is_not_missed() -> None:
+    settings = TransportSettings.read(TWILIO)
+    assert settings.twilio.public_url == "https://phone.example/offhook"
 
 
 def test_lists_are_separated_by_commas() -> None:
@@ -67,6 +90,7 @@ def test_an_empty_environment_is_fine() -> None:
         ({"OFFHOOK_DAILY_ROOMS": "https://a.daily.co/r"}, "OFFHOOK_DAILY_ROOMS"),
         ({"DAILY_GEO": "Frankfurt"}, "DAILY_GEO"),
         ({"LIVEKIT_URL": "https://livekit.example"}, "LIVEKIT_URL"),
+        ({"OFFHOOK_PUBLIC_URL": "http://phone.example"}, "OFFHOOK_PUBLIC_URL"),
     ],
 )
 def test_what_cannot_be_used_is_named(env: dict[str, str], field: str) -> None:
@@ -93,8 +117,12 @@ def test_no_room_is_joined_that_the_operator_did_not_name() -> None:
 
 
 def test_secrets_are_hidden_once_they_are_read() -> None:
-    settings = TransportSettings.read(TURN | LIVEKIT)
-    for secret in (TURN["OFFHOOK_TURN_SECRET"], LIVEKIT["LIVEKIT_API_SECRET"]):
+    settings = TransportSettings.read(TURN | LIVEKIT | TWILIO)
+    for secret in (
+        TURN["OFFHOOK_TURN_SECRET"],
+        LIVEKIT["LIVEKIT_API_SECRET"],
+        TWILIO["TWILIO_AUTH_TOKEN"],
+    ):
         assert secret not in redact(f"it is {secret}")
         assert secret not in repr(settings)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipecat.frames.frames import (
 from starlette.websockets import WebSocketState
 
 from pipelines.pausing import hold
-from pipelines.transports import WebRtcPeer, socket_transport
+from pipelines.transports import WebRtcPeer, socket_transport, twilio_transport
 from pipelines.websocket import LEAD_SECS
 from tests.support.pipes import WAIT_SECS, Tap, flowing
 from tests.support.protobuf import unpacked
@@ -49,6 +50,13 @@ class Socket:
         kind, fields = unpacked(data)
         self.sent.append((asyncio.get_running_loop().time(), kind, fields))
 
+    async def send_text(self, data: str) -> None:
+        message = json.loads(data)
+        self.sent.append((asyncio.get_running_loop().time(), message["event"], message))
+
+    async def receive(self) -> dict[str, str]:
+        return {"type": "websocket.disconnect"}
+
     async def close(self, *_: object) -> None:
         pass
 
@@ -57,18 +65,21 @@ class Socket:
         return sum(len(part.audio) for _, kind, part in self.sent if kind == "audio") / 2 / RATE_HZ
 
 
-async def test_on_a_websocket_the_interruption_is_the_last_that_is_sent() -> None:
+@pytest.mark.parametrize("order", ["interruption", "clear"])
+async def test_on_a_websocket_the_interruption_is_the_last_that_is_sent(order: str) -> None:
     socket, tap = Socket(), Tap()
-    async with flowing(socket_transport(socket).output(), tap, audio_out_sample_rate=RATE_HZ) as go:
+    phone = order == "clear"
+    transport = twilio_transport(socket, "MZ1") if phone else socket_transport(socket)
+    async with flowing(transport.output(), tap, audio_out_sample_rate=RATE_HZ) as go:
         await go.send(tone(3))
         await tap.wait(TTSAudioRawFrame, 20)
         await go.send(InterruptionFrame())
         await tap.wait(BotStoppedSpeakingFrame)
         await asyncio.sleep(LEAD_SECS + 0.3)
         kinds = [kind for _, kind, _ in socket.sent]
-        assert kinds.count("interruption") == 1
+        assert kinds.count(order) == 1
         # One chunk may be on its way while the interruption is.
-        assert len(kinds) - kinds.index("interruption") <= 2
+        assert len(kinds) - kinds.index(order) <= 2
 
 
 async def test_a_held_websocket_has_little_more_to_play() -> None:

@@ -38,15 +38,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(data_dir: Path, *arguments: str, prefix: tuple[str, ...] = ()) -> Generator[Served]:
+def serving(
+    data_dir: Path, *arguments: str, prefix: tuple[str, ...] = (), port: int = 0
+) -> Generator[Served]:
     """Serve until the block ends; the server's own words go to `data_dir`/server.log.
 
     Args:
         data_dir: Where records and the log go.
         arguments: More of `offhook serve`.
         prefix: A command to run it through, such as `ip netns exec NAME`.
+        port: Where, if that matters to the test.
     """
-    port = free_port()
+    port = port or free_port()
     command = [*prefix, sys.executable, "server.py", "serve", "--port", str(port)]
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "server.log").open("wb") as log:
