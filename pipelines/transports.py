@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import aioice.ice
 from aiortc.sdp import candidate_from_sdp
 from pipecat.transports.base_transport import BaseTransport, TransportParams
-from pipecat.transports.smallwebrtc.connection import IceServer, SmallWebRTCConnection
+from pipecat.transports.smallwebrtc.connection import IceServer
 from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
 
 from errors import BadRequestError
+from pipelines.webrtc_tuning import TunedConnection
 
 AUDIO_IN_HZ = 16_000
 AUDIO_OUT_HZ = 24_000
@@ -114,7 +115,7 @@ class WebRtcPeer:
             IceServer(urls=list(s.urls), username=s.username, credential=s.credential)
             for s in servers
         ]
-        self.connection = SmallWebRTCConnection(
+        self.connection = TunedConnection(
             ice_servers=ice_servers, connection_timeout_secs=_NEVER_SECS
         )
 

@@ -1,0 +1,261 @@
+"""A WebRTC call with few wake-ups and no waiting: what stands in for parts of Pipecat and aiortc.
+
+What the caller says is handed on as it comes and decoded on the event loop; what the bot says is
+encoded there, 20 ms at a time. Neither takes a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fractions
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+from aiortc.codecs import get_decoder
+from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av.audio.frame import AudioFrame
+from av.codec import CodecContext
+from av.error import FFmpegError
+from av.frame import Frame
+from av.packet import Packet
+from loguru import logger
+from pipecat.transports.smallwebrtc.connection import (
+    AUDIO_TRANSCEIVER_INDEX,
+    SmallWebRTCConnection,
+    SmallWebRTCTrack,
+)
+from pipecat.transports.smallwebrtc.transport import RawAudioTrack
+
+from pipelines.playout import Playout
+
+PACKET_SECS = 0.02
+OPUS_HZ = 48_000
+"""The clock of Opus on the wire, whatever rate was encoded."""
+_OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
+_BIT_RATE = 64_000
+"""From here on libopus codes speech by its transform alone, the cheaper of its two ways."""
+_BREATH_SECS = 0.001
+"""Between two packets that are late, so that who writes the audio comes to write more."""
+
+
+class Run(JitterFrame):
+    """Encoded frames that follow each other; aiortc takes them for the first."""
+
+    def __init__(self, frames: list[JitterFrame]) -> None:
+        super().__init__(data=frames[0].data, timestamp=frames[0].timestamp)
+        self._frames = frames
+        self._began = frames[0].timestamp
+
+    def frames(self) -> list[JitterFrame]:
+        """Each, on the time scale that aiortc has put the first on."""
+        return [
+            JitterFrame(frame.data, self.timestamp + (frame.timestamp - self._began) % 2**32)
+            for frame in self._frames
+        ]
+
+
+class VoiceBuffer(JitterBuffer):
+    """Stands where aiortc keeps a jitter buffer for audio, and plays out by `Playout`.
+
+    Args:
+        clock: Gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(capacity=1)
+        self._clock = clock
+        self._playout = Playout[Any]()
+        self._source: int | None = None
+
+    def restart(self) -> None:
+        """Wait for nothing that was sent before now."""
+        self._playout.restart()
+
+    def add(self, packet: Any) -> tuple[bool, JitterFrame | None]:
+        """Take a packet; what can be decoded now, if anything.
+
+        An Opus packet is a whole frame: none waits for the next to know that it is complete.
+        """
+        if packet.ssrc != self._source:
+            self._source = packet.ssrc
+            self.restart()
+        given = self._playout.push(packet.sequence_number, packet, at_ms=self._clock() * 1000)
+        # A packet of padding alone would end the decoder's stream.
+        frames = [JitterFrame(p._data, p.timestamp) for p in given if p._data]
+        return False, Run(frames) if frames else None
+
+
+class InlineDecoder:
+    """Stands where aiortc queues frames for its decoder's thread, and decodes them at once.
+
+    The thread sleeps until the receiver stops; it then ends the track, as ever.
+
+    Args:
+        idle: The queue that the thread waits at.
+        track: Where decoded frames go.
+    """
+
+    def __init__(self, idle: Any, track: Any) -> None:
+        self._idle = idle
+        self._track = track
+        self._codec_name = ""
+        self._decoder: Any = None
+
+    def get(self) -> Any:
+        """What the thread is to do: nothing, until it is to end."""
+        return self._idle.get()
+
+    def put(self, task: tuple[Any, JitterFrame] | None) -> None:
+        """Decode a frame, or a run of them; None ends it all."""
+        if task is None:
+            self._idle.put(None)
+            return
+        codec, encoded = task
+        if codec.name != self._codec_name:
+            self._codec_name, self._decoder = codec.name, _mono(get_decoder(codec))
+        for frame in encoded.frames() if isinstance(encoded, Run) else [encoded]:
+            self._decode(frame)
+
+    def _decode(self, frame: JitterFrame) -> None:
+        try:
+            decoded: list[Frame] = self._decoder.decode(frame)
+        except FFmpegError as error:
+            logger.warning("A packet of the caller's cannot be decoded: {}", error)
+            return
+        for sound in decoded:
+            self._track._queue.put_nowait(sound)
+
+
+class Microphone(SmallWebRTCTrack):
+    """The caller's track, on which nothing is missing where reading begins.
+
+    Pipecat's own drops what comes before the first read and after a pause, and leaves a hole in
+    the buffer. Here what comes before the first read waits, and a pause begins a new stretch.
+
+    Args:
+        receiver: aiortc's receiver of audio; it is given a buffer and a decoder.
+    """
+
+    def __init__(self, receiver: Any) -> None:
+        super().__init__(receiver)
+        self._buffer = VoiceBuffer(asyncio.get_running_loop().time)
+        idle = receiver._RTCRtpReceiver__decoder_queue
+        receiver._RTCRtpReceiver__jitter_buffer = self._buffer
+        receiver._RTCRtpReceiver__decoder_queue = InlineDecoder(idle, receiver.track)
+        receiver._enabled = True
+
+    async def recv(self) -> Frame | None:
+        """The next 20 ms."""
+        if not self._receiver._enabled:
+            self._buffer.restart()
+        return await super().recv()
+
+
+class Voice(MediaStreamTrack):
+    """The bot's track, as Opus: aiortc sends encoded packets as they are.
+
+    Args:
+        raw: Pipecat's track, which the audio is written to; never read but by this one.
+    """
+
+    kind = "audio"
+
+    def __init__(self, raw: RawAudioTrack) -> None:
+        super().__init__()
+        self._chunks: deque[tuple[bytes, asyncio.Future[bool] | None]] = raw._chunk_queue  # pyright: ignore[reportPrivateUsage]
+        self._rate_hz: int = raw._sample_rate  # pyright: ignore[reportPrivateUsage]
+        self._packet_bytes = 2 * round(self._rate_hz * PACKET_SECS)
+        self._encoder = _opus_encoder(self._rate_hz)
+        self._began_secs: float | None = None
+        self._sent = 0
+
+    async def recv(self) -> Packet[Any]:
+        """The next 20 ms, when they are due.
+
+        Raises:
+            MediaStreamError: The track was stopped.
+        """
+        if self.readyState != "live":
+            raise MediaStreamError
+        now_secs = asyncio.get_running_loop().time()
+        if self._began_secs is None:
+            self._began_secs = now_secs
+        due_secs = self._began_secs + self._sent * PACKET_SECS
+        await asyncio.sleep(max(due_secs - now_secs, _BREATH_SECS))
+        samples = np.frombuffer(self._take(), np.int16)
+        frame = AudioFrame.from_ndarray(samples[None, :], layout="mono")
+        frame.sample_rate = self._rate_hz
+        frame.time_base = fractions.Fraction(1, self._rate_hz)
+        frame.pts = self._sent * len(samples)
+        packet: Packet[Any] = self._encoder.encode(frame)[0]
+        packet.time_base = fractions.Fraction(1, OPUS_HZ)
+        packet.pts = self._sent * round(OPUS_HZ * PACKET_SECS)
+        self._sent += 1
+        return packet
+
+    def _take(self) -> bytes:
+        """20 ms of what was written, silence behind it; who wrote it is told."""
+        sound = b""
+        while self._chunks and len(sound) < self._packet_bytes:
+            chunk, written = self._chunks.popleft()
+            sound += chunk
+            if written and not written.done():
+                written.set_result(True)
+        return sound.ljust(self._packet_bytes, b"\0")
+
+
+class TunedConnection(SmallWebRTCConnection):
+    """Pipecat's connection, with our ends of both tracks."""
+
+    async def initialize(self, sdp: str, type: str) -> None:
+        """Answer the first offer."""
+        await super().initialize(sdp, type)
+        self._listen()
+
+    async def renegotiate(self, sdp: str, type: str, restart_pc: bool = False) -> None:
+        """Answer a later offer."""
+        await super().renegotiate(sdp, type, restart_pc)
+        self._listen()
+
+    def replace_audio_track(self, track: MediaStreamTrack) -> None:
+        """Send that track from now on."""
+        super().replace_audio_track(self._voice(track))
+
+    def _listen(self) -> None:
+        # The caller has no answer yet, so no packet has come that another buffer would hold.
+        audio = self._audio()
+        if audio and AUDIO_TRANSCEIVER_INDEX not in self._track_map:
+            self._track_map[AUDIO_TRANSCEIVER_INDEX] = Microphone(audio.receiver)
+
+    def _voice(self, track: MediaStreamTrack) -> MediaStreamTrack:
+        audio, raw = self._audio(), cast(Any, track)
+        is_opus = audio and audio._codecs and audio._codecs[0].name.lower() == "opus"
+        if not is_opus or not isinstance(track, RawAudioTrack) or not raw._auto_silence:
+            return track
+        return Voice(track) if raw._sample_rate in _OPUS_RATES_HZ else track
+
+    def _audio(self) -> Any:
+        """The transceiver that Pipecat takes for the audio; None if it is none."""
+        transceivers = self.pc.getTransceivers()
+        audio = transceivers[AUDIO_TRANSCEIVER_INDEX] if transceivers else None
+        return audio if audio and audio.kind == "audio" else None
+
+
+def _mono(decoder: Any) -> Any:
+    """Let Opus give one channel: a pipeline hears one, and a microphone has no more."""
+    codec = getattr(decoder, "codec", None)
+    if codec is not None and codec.name == "libopus":
+        codec.layout = "mono"
+    return decoder
+
+
+def _opus_encoder(rate_hz: int) -> Any:
+    """Mono speech at its own rate: resampled first, it would come a packet later."""
+    encoder: Any = CodecContext.create("libopus", "w")
+    encoder.bit_rate, encoder.format, encoder.layout = _BIT_RATE, "s16", "mono"
+    encoder.sample_rate, encoder.time_base = rate_hz, fractions.Fraction(1, rate_hz)
+    encoder.options = {"application": "voip"}
+    return encoder
