@@ -3,106 +3,52 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from errors import ConfigError, MissingError, OffhookError
+from api.settings import DEFAULT_PORT, ServerSettings
+from errors import MissingError, OffhookError
 from records.redact import hide, redact
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import AsyncGenerator
 
     from fastapi import FastAPI
 
+    from api.auth import Keys
     from hosts.house import House
-    from hosts.transports import TransportSettings
+    from hosts.watch import Watch
     from providers.models import ModelStore
 
 CLIENT = Path(__file__).parent / "client" / "dist"
-DEFAULT_PORT = 7860
-
-
-@dataclass(frozen=True)
-class ServerSettings:
-    """What `offhook serve` was told."""
-
-    host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
-    offline: bool = False
-    data_dir: Path = Path("data")
-    slots: int | None = None
-    api_keys: str = ""
-    pipeline: str = "local"
-    """The pipeline of calls that name none: a preset's name, or a TOML file."""
-    transports: TransportSettings | None = None
-    """How callers come in: STUN and TURN, Daily, LiveKit, Twilio."""
-
-    @property
-    def address(self) -> str:
-        """Host and port as a browser wants them."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach the server."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    def check(self) -> None:
-        """Refuse what would open the server to everybody.
-
-        Raises:
-            ConfigError: Others can reach the server and no key is set.
-        """
-        phone = self.transports.twilio if self.transports else None
-        reached = phone.public_url if phone and phone.is_public else ""
-        if self.api_keys.strip(" ,") or (self.is_loopback and not reached):
-            return
-        raise ConfigError(
-            f"{reached or self.host} can be reached from other machines, and everybody there could "
-            "make calls at your cost. Set OFFHOOK_API_KEYS (one or more keys, separated by "
-            "commas), or serve on 127.0.0.1 without OFFHOOK_PUBLIC_URL.",
-            code="keys_needed",
-            field="OFFHOOK_PUBLIC_URL" if reached else "host",
-        )
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
-    """The web application: page, API, calls.
+    """The web application: page, API, calls; its `state.house` is everything behind them.
 
     Raises:
         ConfigError: The settings would open the server to everybody.
     """
     settings.check()
-    for key in settings.api_keys.split(","):
+    for key in f"{settings.api_keys},{settings.metrics_key}".split(","):
         hide(key.strip())
     from contextlib import asynccontextmanager
 
     from fastapi import FastAPI
 
-    import api.calls
-    import api.catalog
     import api.errors
-    import api.health
-    import api.page
-    import api.transports
-    import api.twilio
+    import api.metrics
     from api.auth import Keys
     from api.limits import BodyLimit, SameOrigin
+    from records.metrics import Metrics
 
     keys = Keys(settings.api_keys)
-    house = _house(settings)
+    metrics = Metrics()
+    house = _house(settings, metrics)
+    metrics.levels = house.levels
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -111,21 +57,36 @@ def create_app(settings: ServerSettings) -> FastAPI:
             yield
 
     app = FastAPI(title="Offhook", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.house = house
     api.errors.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(SameOrigin, loopback_only=settings.is_loopback and not keys)
+    readers = Keys(f"{settings.api_keys},{settings.metrics_key}")
+    app.include_router(api.metrics.router(metrics, readers))
+    _add_routes(app, house, keys)
+    return app
+
+
+def _add_routes(app: FastAPI, house: House, keys: Keys) -> None:
+    """All but the figures."""
+    import api.calls
+    import api.catalog
+    import api.health
+    import api.page
+    import api.transports
+    import api.twilio
+
     app.include_router(api.calls.router(house, keys))
     app.include_router(api.calls.socket_router(house))
     app.include_router(api.twilio.router(house))
     app.include_router(api.transports.router(house.transports))
     app.include_router(api.catalog.router(house))
-    app.include_router(api.health.router(house.host))
+    app.include_router(api.health.router(house.host, house.unready))
     daily = not house.transports.lacks("daily")
     api.page.mount(app, CLIENT, daily=daily, livekit_url=house.transports.livekit_url())
-    return app
 
 
-def _house(settings: ServerSettings) -> House:
+def _house(settings: ServerSettings, watch: Watch) -> House:
     """Everything behind the web."""
     from hosts.house import House
 
@@ -133,8 +94,8 @@ def _house(settings: ServerSettings) -> House:
         models=_known_models(settings.offline),
         data_dir=settings.data_dir,
         pipeline=_preset(settings.pipeline),
-        slots=settings.slots,
-        transports=settings.transports,
+        settings=settings.house,
+        watch=watch,
     )
 
 
@@ -162,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _serve_options(commands.add_parser("serve", help="serve the page and take calls"))
+    drain = commands.add_parser("drain", help="let a server finish its calls and stop")
+    drain.add_argument("--data", type=Path, default=Path("data"), help="its folder (data)")
+    drain.set_defaults(run=_drain)
     check = commands.add_parser("check", help="say what a pipeline needs and lacks")
     check.add_argument("preset", nargs="?", help="name of a preset, or a TOML file (all presets)")
     check.add_argument(
@@ -174,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     models.set_defaults(run=_models)
     _call_options(commands.add_parser("call", help="play recordings to a bot, time its answers"))
     _simulate_options(commands.add_parser("simulate", help="play all cloud vendors on loopback"))
-    _bench_options(commands.add_parser("bench", help="measure: call, page, latency, turns"))
+    _bench_options(commands.add_parser("bench", help="measure: latency, density, ..."))
     return parser
 
 
@@ -189,6 +153,11 @@ def _serve_options(serve: argparse.ArgumentParser) -> None:
     )
     serve.add_argument("--data", type=Path, default=Path("data"), help="folder of records (data)")
     serve.add_argument("--slots", type=int, help="slots of this machine (4 a core)")
+    serve.add_argument("--warm", type=int, help="processes that wait for a caller (1)")
+    serve.add_argument(
+        "--drain-secs", type=float, help="how long calls may go on once told to stop (600)"
+    )
+    serve.add_argument("--queue", type=int, default=0, help="callers who may wait for a slot (0)")
     serve.set_defaults(run=_serve)
 
 
@@ -207,7 +176,8 @@ def _call_options(call: argparse.ArgumentParser) -> None:
 
 
 def _bench_options(bench: argparse.ArgumentParser) -> None:
-    bench.add_argument("what", choices=["call", "page", "latency", "turns"])
+    benches = ["call", "page", "latency", "turns", "density", "soak", "relay"]
+    bench.add_argument("what", choices=benches)
     bench.add_argument("--bot", default="receptionist", help="who answers (receptionist)")
     bench.add_argument("--preset", default="local", help="the pipeline (local)")
     bench.add_argument("--rounds", type=int, default=1, help="how often the clips are said (1)")
@@ -216,6 +186,11 @@ def _bench_options(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--cells", help="only these calls, separated by commas, for latency")
     bench.add_argument("--jobs", type=int, default=2, help="calls at a time, for latency (2)")
     bench.add_argument("--trace", action="store_true", help="each turn's timeline, for latency")
+    bench.add_argument("--calls", type=int, help="at most, for density (40); for soak (200)")
+    bench.add_argument("--mode", default="both", help="websocket or webrtc, for density (both)")
+    bench.add_argument(
+        "--minutes", type=float, help="a number, density (0.4); all, soak (30); each way, relay (1)"
+    )
     bench.add_argument("--json", type=Path, help="write the figures here too")
     bench.set_defaults(run=_bench)
 
@@ -237,60 +212,58 @@ def _port(text: str) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from hosts.renewal import renew_all
+
+    # Before what takes seconds to load.
+    renew_all(arguments.data)
+    settings = _server_settings(arguments)
+    settings.check()
+    from api.listening import listen
+
+    listener = listen(settings.host, settings.port)
+    from api.serving import Serving
+    from bots import tracing
+    from records.logs import configure
+
+    configure(_logged())
+    tracing.check()
+    app = create_app(settings)
+    server = Serving(app, app.state.house.host)
+    server.run(sockets=[listener])
+    if server.interrupted:
+        return 130
+    return 0 if server.started else 1
+
+
+def _server_settings(arguments: argparse.Namespace) -> ServerSettings:
+    from hosts.admission import AdmissionSettings
+    from hosts.house import HouseSettings
     from hosts.transports import TransportSettings
 
-    settings = ServerSettings(
+    told = {"slots": arguments.slots, "warm": arguments.warm, "drain_secs": arguments.drain_secs}
+    house = HouseSettings(
+        transports=TransportSettings.read(os.environ),
+        admission=AdmissionSettings.read(os.environ, queue=arguments.queue),
+        log_level=_logged(),
+        **{name: value for name, value in told.items() if value is not None},
+    )
+    return ServerSettings(
         host=arguments.host,
         port=arguments.port,
         offline=arguments.offline,
         data_dir=arguments.data,
-        slots=arguments.slots,
         api_keys=os.environ.get("OFFHOOK_API_KEYS", ""),
+        metrics_key=os.environ.get("OFFHOOK_METRICS_KEY", ""),
         pipeline=arguments.pipeline,
-        transports=TransportSettings.read(os.environ),
+        house=house,
     )
-    settings.check()
-    listener = _listen(settings)
-    import uvicorn
-
-    from api.limits import MAX_MESSAGE_BYTES
-    from records.logs import configure
-
-    configure(os.environ.get("OFFHOOK_LOG_LEVEL", "INFO"))
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=10,
-        ws_max_size=MAX_MESSAGE_BYTES,
-        # A caller who vanished is noticed within their sum.
-        ws_ping_interval=5.0,
-        ws_ping_timeout=5.0,
-    )
-    server = uvicorn.Server(config)
-    server.run(sockets=[listener])
-    return 0 if server.started else 1
 
 
-def _listen(settings: ServerSettings) -> socket.socket:
-    """Bind before anything is loaded, so that a taken port is said at once."""
-    import socket
+def _drain(arguments: argparse.Namespace) -> int:
+    from hosts.drain_wait import drain
 
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        raise ConfigError(
-            f"Cannot serve on {settings.address}: {error.strerror}. Is another "
-            "server running? Choose another port with --port.",
-            code="port_taken",
-            field="port",
-        ) from error
-    return listener
+    drain(arguments.data, _say)
+    return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -300,7 +273,7 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.live:
         from records.logs import configure
 
-        configure(os.environ.get("OFFHOOK_LOG_LEVEL", "ERROR"))
+        configure(_logged("ERROR"))
     names = [arguments.preset] if arguments.preset else preset_names()
     return run_check(names, _known_models(), live=arguments.live)
 
@@ -323,7 +296,7 @@ def _call(arguments: argparse.Namespace) -> int:
     from evals.call import CallOptions, run_call
     from records.logs import configure
 
-    configure(os.environ.get("OFFHOOK_LOG_LEVEL", "INFO"))
+    configure(_logged())
     options = CallOptions(
         bot=arguments.bot,
         preset=_preset(arguments.preset),
@@ -357,18 +330,13 @@ def _bench(arguments: argparse.Namespace) -> int:
 
     from records.logs import configure
 
-    configure(os.environ.get("OFFHOOK_LOG_LEVEL", "INFO"))
+    configure(_logged())
     from evals.bench import BenchOptions, run_bench
 
+    taken = ("bot", "preset", "rounds", "url", "turns", "jobs", "trace", "calls", "mode", "minutes")
     options = BenchOptions(
-        bot=arguments.bot,
-        preset=arguments.preset,
-        rounds=arguments.rounds,
-        url=arguments.url,
-        turns=arguments.turns,
         cells=tuple(arguments.cells.split(",")) if arguments.cells else (),
-        jobs=arguments.jobs,
-        trace=arguments.trace,
+        **{name: getattr(arguments, name) for name in taken},
     )
     report = run_bench(arguments.what, options, _known_models())
     _say(report.table())
@@ -387,6 +355,12 @@ def _known_models(offline: bool = False) -> ModelStore:
     from providers.models import ModelStore
 
     return ModelStore(offline=offline, env=os.environ)
+
+
+def _logged(usually: str = "INFO") -> str:
+    """What is logged, and how, as `records.logs.configure` wants to be told."""
+    level = os.environ.get("OFFHOOK_LOG_LEVEL", "") or usually
+    return f"{level}/json" if os.environ.get("OFFHOOK_LOG_FORMAT") == "json" else level
 
 
 def _say(line: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+import asyncio
+import importlib
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, WebSocket
@@ -12,14 +14,27 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from api.auth import Keys
-from api.errors import answer as answer_error
+from api.handover import hand_over, refuse
 from bots.bot import DEFAULT_BOT
-from bots.plan import TransportName, plan_call
+from bots.plan import CallPlan, TransportName, plan_call
 from errors import ConfigError, OffhookError
 from hosts.daily import ROOM_NAME
+from hosts.handover import HandoverError
 from hosts.house import House
-from hosts.webrtc import WebRtcLine
+from hosts.session import Session
 from hosts.websocket import SocketLine
+
+T = TypeVar("T")
+
+
+class GoneError(OffhookError):
+    """Whoever asked is gone; nobody reads this."""
+
+    code = "client_gone"
+    status = 499
+
+    def __init__(self) -> None:
+        super().__init__("The connection was closed before there was an answer.")
 
 
 class Choice(BaseModel):
@@ -142,15 +157,15 @@ def choose(request: StartRequest, house: House) -> dict[str, Any]:
 
 def router(house: House, keys: Keys) -> APIRouter:
     """The routes. Everything that can be wrong with a call is said by `/start`."""
+    # What anyio loads with its first use; no caller should wait for it.
+    importlib.import_module("anyio._backends._asyncio")
     routes = APIRouter(tags=["calls"], dependencies=[Depends(_guard(keys))])
 
     @routes.post("/start", response_model_exclude_none=True)
     async def start(request: StartRequest, http: Request) -> StartAnswer:
-        """Check the wishes, take the slots, open the line."""
+        """Check the wishes, take the slots, open the line, have a process ready."""
         plan = plan_call(**choose(request, house))
-        await house.ready(plan)
-        session = house.admit(plan)
-        invitation = dict(await house.host.invite(session))
+        session, invitation = await while_there(http, _let_in(house, plan, keys.name(http)))
         if await http.is_disconnected():
             # Nobody can come: nobody was told how.
             await house.host.hang_up(session.id)
@@ -163,16 +178,16 @@ def router(house: House, keys: Keys) -> APIRouter:
     @routes.post("/sessions/{session_id}/api/offer")
     async def offer(session_id: str, request: Offer) -> dict[str, str]:
         """Answer the browser's offer; the first one starts the call."""
-        line = house.host.line(session_id, WebRtcLine)
-        return dict(await line.offer(request.sdp, restart=bool(request.restart_pc)))
+        restart = bool(request.restart_pc)
+        return await house.host.ask(session_id, "offer", sdp=request.sdp, restart=restart)
 
     @routes.patch("/sessions/{session_id}/api/offer")
     async def candidates(session_id: str, request: IceCandidates) -> dict[str, str]:
         """Take further ICE candidates."""
-        from pipelines.transports import Candidate
-
-        line = house.host.line(session_id, WebRtcLine)
-        await line.add([Candidate(**given.model_dump()) for given in request.candidates])
+        candidates: list[JsonValue] = [
+            given.model_dump(mode="json") for given in request.candidates
+        ]
+        await house.host.ask(session_id, "ice", pc_id=request.pc_id, candidates=candidates)
         return {"status": "success"}
 
     @routes.delete("/sessions/{session_id}", status_code=204)
@@ -190,15 +205,48 @@ def socket_router(house: House) -> APIRouter:
     @routes.websocket("/sessions/{session_id}/ws")
     async def carry(socket: WebSocket, session_id: str, token: str = "") -> None:
         try:
-            line = house.host.line(session_id, SocketLine)
-            line.admit(token)
+            house.host.line(session_id, SocketLine).admit(token)
+            child = house.host.session(session_id).child
+            if child is None:
+                raise HandoverError("The call has no process yet; start a new call.")
+            await hand_over(socket, child.channel)
         except OffhookError as error:
-            await socket.send_denial_response(answer_error(error))
-            return
-        await socket.accept()
-        await line.carry(socket)
+            await refuse(socket, error)
 
     return routes
+
+
+async def _let_in(
+    house: House, plan: CallPlan, key: str | None
+) -> tuple[Session, Mapping[str, object]]:
+    session = await house.admit(plan, key=key)
+    return session, await house.host.invite(session)
+
+
+async def while_there(http: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Do the work for as long as whoever asked for it is there.
+
+    Raises:
+        GoneError: They left, and the work was undone.
+    """
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(http))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            working.cancel()
+            await asyncio.wait({working})
+        if working.cancelled():
+            raise GoneError
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _left(http: Request) -> None:
+    """Wait until nobody is there to be answered."""
+    while (await http.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _socket_url(request: Request, session_id: str, token: str) -> str:
@@ -206,8 +254,9 @@ def _socket_url(request: Request, session_id: str, token: str) -> str:
     return f"{scheme}://{request.url.netloc}/sessions/{session_id}/ws?token={quote(token)}"
 
 
-def _guard(keys: Keys) -> Callable[[Request], None]:
-    def guard(request: Request) -> None:
+def _guard(keys: Keys) -> Callable[[Request], Awaitable[None]]:
+    # A plain function would be called in a thread.
+    async def guard(request: Request) -> None:
         keys.check(request)
 
     return guard

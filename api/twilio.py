@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TypedDict
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
-from fastapi import APIRouter, Response, WebSocket, WebSocketDisconnect
-from loguru import logger
+from fastapi import APIRouter, Response, WebSocket
 from starlette.requests import HTTPConnection, Request
-from starlette.websockets import WebSocketState
 
-from api.errors import answer as answer_error
+from api.calls import while_there
+from api.handover import hand_over, refuse
 from bots.bot import DEFAULT_BOT
-from bots.plan import plan_call
-from errors import BadRequestError, ConfigError, FullError, MissingError, OffhookError
+from bots.plan import CallPlan, plan_call
+from errors import BadRequestError, ConfigError, MissingError, OffhookError
 from hosts.house import House
-from hosts.twilio import StreamStart, TwilioLine, check_call_sid, check_connected, read_start
+from hosts.session import Session, unknown_session
+from hosts.twilio import TwilioLine, check_call_sid
 
 VOICE_PATH = "/twilio/voice"
-SETUP_SECS = 5.0
-"""How long a stream may take, once it is accepted, to say whose it is."""
-MAX_SETUP_CHARS = 8192
-"""Of each message until then."""
+ANSWER_SECS = 12.0
+"""How long a caller hears it ring while slots and a process are waited for; Twilio waits 15 s."""
+_BUSY = (429, 503)
+"""No slot, no process, or the server is stopping."""
 _MAX_FIELDS = 200
 """Of the form; Twilio sends some thirty."""
-_POLICY_VIOLATION = 1008
 
 Fields = list[tuple[str, str]]
 
@@ -49,30 +49,33 @@ def router(house: House) -> APIRouter:
         wish = _wish(http)
         pipeline = house.pipeline(wish["pipeline"])
         plan = plan_call(bot=wish["bot"], pipeline=pipeline, transport="twilio")
-        await house.ready(plan)
         try:
-            session = house.admit(plan)
-        except FullError:
+            async with asyncio.timeout(ANSWER_SECS):
+                session, invitation = await while_there(http, _let_in(house, plan, call_sid))
+        except TimeoutError:
             return _xml(busy())
-        invitation = await house.host.invite(session)
-        house.host.line(session.id, TwilioLine).expect(call_sid)
+        except OffhookError as error:
+            if error.status in _BUSY:
+                return _xml(busy())
+            raise
         if await http.is_disconnected():
-            # Twilio waits no longer, and never learns where to come.
+            # Nobody will come: Twilio was not told where.
             await house.host.hang_up(session.id)
         url = house.transports.twilio.stream_url(_stream_path(session.id))
         return _xml(connect(url, str(invitation["token"])))
 
     @routes.websocket(_stream_path("{session_id}"))
     async def carry(socket: WebSocket, session_id: str) -> None:
-        path = _stream_path(session_id)
         try:
-            house.transports.twilio.check_stream(_signature(socket), path)
-            line = house.host.line(session_id, TwilioLine)
+            twilio = house.transports.twilio
+            twilio.check_stream(_signature(socket), _stream_path(session_id))
+            session = house.host.session(session_id)
+            # By the plan: of a call that an earlier server invited, the line is no TwilioLine.
+            if session.plan.transport != "twilio" or session.child is None:
+                raise unknown_session()
+            await hand_over(socket, session.child.channel)
         except OffhookError as error:
-            await socket.send_denial_response(answer_error(error))
-            return
-        await socket.accept()
-        await _carry(socket, line)
+            await refuse(socket, error)
 
     return routes
 
@@ -92,6 +95,15 @@ def busy() -> ElementTree.Element:
     response = ElementTree.Element("Response")
     ElementTree.SubElement(response, "Reject", reason="busy")
     return response
+
+
+async def _let_in(
+    house: House, plan: CallPlan, call_sid: str
+) -> tuple[Session, Mapping[str, object]]:
+    session = await house.admit(plan)
+    # Before anything else runs: the process is told of it.
+    house.host.line(session.id, TwilioLine).expect(call_sid)
+    return session, await house.host.invite(session)
 
 
 def _xml(root: ElementTree.Element) -> Response:
@@ -135,39 +147,3 @@ def _wish(http: Request) -> _Wish:
         name = next(iter(given))
         raise ConfigError(f"{name}: the address may name a bot and a pipeline only.", field=name)
     return wish
-
-
-async def _carry(socket: WebSocket, line: TwilioLine) -> None:
-    """Carry the call of an accepted stream, if it is the call that the line waits for."""
-    try:
-        line.receive(await _start(socket))
-    except OffhookError as error:
-        logger.warning("a stream of Twilio's was refused: {}", error.code)
-        if socket.client_state is WebSocketState.CONNECTED:
-            await socket.close(_POLICY_VIOLATION, error.code)
-        return
-    await line.carry(socket)
-
-
-async def _start(socket: WebSocket) -> StreamStart:
-    """What Twilio says first on a stream: that it is connected, and whose it is.
-
-    Raises:
-        BadRequestError: It says something else, too much, or nothing in time.
-    """
-    try:
-        async with asyncio.timeout(SETUP_SECS):
-            check_connected(await _message(socket))
-            return read_start(await _message(socket))
-    except TimeoutError:
-        raise BadRequestError("The stream did not start in time.", code="start") from None
-
-
-async def _message(socket: WebSocket) -> str:
-    try:
-        text = await socket.receive_text()
-    except (WebSocketDisconnect, KeyError):
-        raise BadRequestError("The stream did not start.", code="start") from None
-    if len(text) > MAX_SETUP_CHARS:
-        raise BadRequestError("The stream's first messages are too long.", code="start")
-    return text

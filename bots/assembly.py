@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pipecat.frames.frames import Frame, TTSSpeakFrame
 from pipecat.observers.base_observer import BaseObserver
 from pipecat.observers.user_bot_latency_observer import LatencyBreakdown, UserBotLatencyObserver
 from pipecat.pipeline.pipeline import Pipeline
@@ -15,12 +16,15 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
 from pipecat.transports.base_transport import BaseTransport
 
+from bots.greeting import Greeting, Greetings
 from bots.plan import CallPlan
 from bots.toolkit import ToolResult, register
+from bots.tracing import Tracing, worker_options
 from pipelines import cascade
 from pipelines.transports import AUDIO_IN_HZ, AUDIO_OUT_HZ
 from processors.filler import Filler, FillerAudioFrame
 from processors.filler_clock import FillerLines
+from processors.greeter import Greeter
 from processors.heard import HeardTruth
 from processors.narrator import Narrator, Watched
 from processors.phrases import Phrases
@@ -60,6 +64,8 @@ class Place:
     """Where the bot's tools keep what they know."""
     recording: Recording | None
     """Where the two tracks go."""
+    greetings: Greetings | None = None
+    """The greetings that are ready; with None each is made as it is said."""
 
 
 class Assembly:
@@ -71,8 +77,10 @@ class Assembly:
         self._plan = plan
         self._reports = reports
         self.context = self._conversation(stages, place)
+        self._greeter = self._greets(place)
         extras = cascade.Extras(
             recorder=Recorder(on_ear=self._ear, recording=place.recording),
+            greeter=self._greeter,
             filler=self._filler(place.site),
             idle_secs=plan.bot.settings.idle.after_secs if plan.bot.settings.idle.enabled else 0,
         )
@@ -88,6 +96,12 @@ class Assembly:
         elif isinstance(event, ReplyEnded):
             self._truth.reply_ended(event.spoken, event.cut, interrupted=event.interrupted)
             self.cascade.expect(event.spoken)
+
+    async def greeting(self) -> Frame:
+        """What to queue for the caller to be greeted."""
+        if self._greeter:
+            return await self._greeter.greeting()
+        return TTSSpeakFrame(self._plan.bot.settings.greeting)
 
     def _conversation(self, stages: cascade.Stages, place: Place) -> LLMContext:
         """The bot's examples and tools, as the model will see them."""
@@ -139,7 +153,16 @@ class Assembly:
             self._narrator.contributions(breakdown)
 
         idle_secs = self._plan.bot.settings.limits.idle_secs
-        return _worker(self.cascade.pipeline, [self._narrator, latency], idle_secs=idle_secs)
+        watching: list[BaseObserver] = [self._narrator, latency]
+        tracing = worker_options(self._plan)
+        return _worker(self.cascade.pipeline, watching, idle_secs=idle_secs, tracing=tracing)
+
+    def _greets(self, place: Place) -> Greeter | None:
+        """What says a ready greeting, if any is kept."""
+        greeting = None
+        if place.greetings:
+            greeting = Greeting.of(self._plan, place.site, place.greetings)
+        return Greeter(greeting.text, greeting) if greeting else None
 
     def _filler(self, site: Site) -> Filler | None:
         """What bridges a late answer, if anything is to."""
@@ -181,7 +204,7 @@ class Assembly:
 
 
 def _worker(
-    pipeline: Pipeline, observers: list[BaseObserver], *, idle_secs: float
+    pipeline: Pipeline, observers: list[BaseObserver], *, idle_secs: float, tracing: Tracing
 ) -> PipelineWorker:
     """What runs the pipeline of one call."""
     return PipelineWorker(
@@ -199,4 +222,5 @@ def _worker(
         rtvi_processor=DiscreetRtvi(),
         # What the model writes is not yet what is said: an early answer may never be.
         rtvi_observer_params=RTVIObserverParams(bot_llm_enabled=False, user_llm_enabled=False),
+        **tracing,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import tomllib
 from collections.abc import Sequence
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 BOTS = Path(__file__).parent
 DEFAULT_BOT = "receptionist"
+_PARTS = ("bot.toml", "prompt.md", "tools.py")
+"""Of a bot's folder; the last one may be absent."""
+_KEPT = 64
+"""Bots that are not read again as long as their files stay as they are."""
 
 
 class _Table(BaseModel):
@@ -44,6 +49,7 @@ class Limits(_Table):
 
 _Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 _Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+_Farewell = Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)]
 
 
 class Fillers(_Table):
@@ -108,6 +114,8 @@ class BotSettings(_Table):
         default="Sorry, I did not get that. Could you say it again?", max_length=200
     )
     """Spoken when the model failed to answer."""
+    farewell: _Farewell = "I am sorry, I have to end this call now. Good-bye."
+    """Spoken when the server ends the call, in a few seconds; empty: it ends without a word."""
     language: str = Field(default="en", pattern=r"^[a-z]{2}$")
     record: bool = False
     """Whether the two-track audio of each call is kept."""
@@ -128,6 +136,7 @@ class BotSettings(_Table):
         table = cast("dict[str, Any]", given)
         if table.get("language", "en") == "en":
             return table
+        table: dict[str, Any] = {"farewell": "", **table}
         own = {"fillers": {"phrases": ()}, "idle": {"enabled": False}}
         if isinstance(table.get("idle"), dict) and {"prompts", "goodbye"} <= set(table["idle"]):
             del own["idle"]
@@ -206,6 +215,22 @@ def load_bot(name: str) -> Bot:
             field="bot",
         )
     folder = BOTS / name
+    return _read(folder, tuple(_stamp(folder / part) for part in _PARTS))
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Changes with the file; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _read(folder: Path, stamps: tuple[tuple[int, ...] | None, ...]) -> Bot:
+    """Read the bot in that folder, whose `_PARTS` are of those stamps."""
+    name = folder.name
     try:
         settings = BotSettings.model_validate(tomllib.loads((folder / "bot.toml").read_text()))
         prompt = (folder / "prompt.md").read_text("utf-8").strip()
@@ -217,7 +242,7 @@ def load_bot(name: str) -> Bot:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"bots/{name}/bot.toml: {field}: {first['msg']}.", field=field) from error
-    has_tools = (folder / "tools.py").exists()
+    has_tools = stamps[_PARTS.index("tools.py")] is not None
     return Bot(name=name, prompt=prompt, settings=settings, has_tools=has_tools)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from loguru import logger
-from pipecat.frames.frames import ErrorFrame, TTSSpeakFrame
+from pipecat.frames.frames import ErrorFrame, InterruptionFrame, TTSSpeakFrame
 from pipecat.pipeline.worker import PipelineWorker
 from pipecat.transports.base_transport import BaseTransport
 from pipecat.workers.runner import WorkerRunner
 
 from bots.assembly import Assembly, Place, Reports
+from bots.farewell import Farewell
+from bots.greeting import Greetings
 from bots.news import Listener, News
 from bots.plan import CallPlan
 from bots.waste import Waste
@@ -38,6 +40,9 @@ from records.events import (
 from records.record import CallWriter, RecordStore
 from records.recording import RecordingFile
 
+Stages = cascade.Stages
+"""What `build_stages` makes."""
+
 JOIN_SECS = 30.0
 """How long the caller may take to connect."""
 END_SECS = 5.0
@@ -52,6 +57,10 @@ _LAST_WORDS_SECS = 0.1
 """How long the page's last message may take to leave."""
 
 
+def _new_future() -> asyncio.Future[EndReason]:
+    return asyncio.get_running_loop().create_future()
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What a call finds around it."""
@@ -60,29 +69,55 @@ class Surroundings:
     records: RecordStore
     state_dir: Path
     """Where the bot's tools keep what they know."""
+    greetings: Path | None = None
+    """Where ready greetings are kept; with None each is made as it is said."""
     audio: Path | None = None
     """Where the two tracks go if not into the record."""
     listener: Listener | None = None
     """Told of each event as it happens."""
     alive: Callable[[], bool] = field(default=lambda: True)
     """Whether the caller's end still answers."""
-    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the caller says, by another way than the transport, that the call is over."""
+    over: asyncio.Future[EndReason] = field(default_factory=_new_future)
+    """Done when the call is over for a reason that the transport does not tell: it ends at once."""
+    farewell: asyncio.Future[EndReason] = field(default_factory=_new_future)
+    """Done when the server must end the call: the bot says so and the call ends for that reason."""
 
 
-async def run(plan: CallPlan, transport: BaseTransport, around: Surroundings) -> EndReason:
+def build_stages(plan: CallPlan, site: Site) -> Stages:
+    """What `run` takes as `stages`, made before there is a call. Blocks: run it in a thread.
+
+    Raises:
+        MissingError: A secret or the weights are not here.
+    """
+    return cascade.build_stages(plan.config, site, language=plan.bot.settings.language)
+
+
+async def run(
+    plan: CallPlan,
+    transport: BaseTransport,
+    around: Surroundings,
+    *,
+    stages: Awaitable[Stages] | None = None,
+) -> EndReason:
     """Run the call until it ends; the reason why it did.
 
     Never leaves the record open: whatever happens, its last line says how the call ended.
+
+    Args:
+        plan: What was decided about the call.
+        transport: To the caller.
+        around: What the call finds around it.
+        stages: What `build_stages` made, or is making, of the same bot and pipeline and what no
+            call has used; they are built otherwise.
     """
     with logger.contextualize(call_id=plan.id):
         record = await asyncio.to_thread(around.records.open, plan.facts())
         call = _Call(plan, transport, around, record)
         reason: EndReason = "crashed"
         try:
-            reason = await call.run()
+            reason = await call.run(stages)
         except asyncio.CancelledError:
-            reason = "server_stopped"
+            reason = call.verdict or "drained"
             raise
         finally:
             call.finish(reason)
@@ -108,6 +143,7 @@ class _Call:
         self._waste: Waste | None = None
         idle = plan.bot.settings.idle
         self._patience = Patience(idle.prompts, idle.goodbye)
+        self._farewell = Farewell(plan.bot.settings.farewell, self._announce)
         self._unheard = False
         """Whether the caller spoke and nothing of it was understood yet."""
 
@@ -126,6 +162,7 @@ class _Call:
             self.end("idle")
         if self._parts:
             self._parts.heed(event)
+        self._farewell.heed(event)
         self._news.tell(event)
         if isinstance(event, Turn):
             self._tell_waste()
@@ -139,13 +176,20 @@ class _Call:
         if not self._over.done():
             self._over.set_result(reason)
 
+    @property
+    def verdict(self) -> EndReason | None:
+        """Why the call ends, once that is known."""
+        around = self._around
+        known = next((it for it in (self._over, around.over, around.farewell) if it.done()), None)
+        return known.result() if known else None
+
     def finish(self, reason: EndReason) -> None:
         """Tell the last of it, and write what was told and not yet written."""
         self._tell_waste()
         self.tell(CallEnded(at_ms=self.clock(), reason=reason))
         self._news.drain()
 
-    async def run(self) -> EndReason:
+    async def run(self, stages: Awaitable[Stages] | None) -> EndReason:
         plan = self._plan
         self.tell(
             CallStarted(
@@ -156,16 +200,16 @@ class _Call:
                 transport=plan.transport,
             )
         )
-        build = partial(cascade.build_stages, language=plan.bot.settings.language)
-        stages = await asyncio.to_thread(build, plan.config, self._around.site)
-        built = self._assemble(stages)
+        made = stages or asyncio.to_thread(build_stages, plan, self._around.site)
+        built = self._assemble(await made)
         runner = WorkerRunner(handle_sigint=False)
         await runner.add_workers(built)
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(self._news.pump()),
                 group.create_task(self._watch_caller()),
-                group.create_task(self._watch_hang_up()),
+                group.create_task(self._watch_over()),
+                group.create_task(self._watch_farewell()),
             ]
             running = group.create_task(runner.run())
             running.add_done_callback(lambda _: self.end("bot_hung_up"))
@@ -207,15 +251,19 @@ class _Call:
             if done:
                 return
 
-    def _assemble(self, stages: cascade.Stages) -> PipelineWorker:
+    def _assemble(self, stages: Stages) -> PipelineWorker:
         """Connect the parts, and hear of the caller's coming and going."""
         around = self._around
-        place = Place(self._transport, around.site, around.state_dir, self._recording())
+        kept = Greetings(around.greetings) if around.greetings else None
+        place = Place(
+            self._transport, around.site, around.state_dir, self._recording(), greetings=kept
+        )
         reports = Reports(self.tell, self.clock, self._say)
         parts = Assembly(self._plan, stages, place, reports=reports)
         self._parts, self._waste = parts, Waste(self._plan, stages.books)
         if isinstance(stages.llm, ReadsAhead):
             self._news.read_ahead = partial(stages.llm.read_ahead, parts.context)
+        self._farewell.watch(self._transport.output())
         self._hear_caller(parts)
         self._hear_pipeline(parts)
         return parts.worker
@@ -229,7 +277,7 @@ class _Call:
             self._joined.set()
             self._news.open_page(parts.worker.rtvi.send_server_message)
             self.tell(CallerJoined(at_ms=self.clock()))
-            await self._say(self._plan.bot.settings.greeting)
+            await parts.worker.queue_frame(await parts.greeting())
 
         @self._transport.event_handler("on_client_disconnected")
         async def left(_: BaseTransport, __: object) -> None:
@@ -275,11 +323,18 @@ class _Call:
         if self._parts:
             await self._parts.worker.queue_frame(TTSSpeakFrame(text))
 
+    async def _announce(self, text: str) -> None:
+        """Break off whatever is being said and made, and speak what nobody can interrupt."""
+        if self._parts:
+            sentence = TTSSpeakFrame(text)
+            sentence.interruptible = False
+            await self._parts.worker.queue_frames([InterruptionFrame(), sentence])
+
     async def _say_how_it_ended(self, reason: EndReason) -> None:
         """Tell the browser, while there is a line: a call that just stops looks like a fault."""
         if reason == "caller_hung_up" or not self._joined.is_set():
             return
-        await self._news.show(CallEnded(at_ms=self.clock(), reason=reason))
+        await self._news.close_page(CallEnded(at_ms=self.clock(), reason=reason))
         await asyncio.sleep(_LAST_WORDS_SECS)
 
     async def _watch_caller(self) -> None:
@@ -291,6 +346,12 @@ class _Call:
             silent_secs = 0.0 if self._around.alive() else silent_secs + 1.0
         self.end("caller_hung_up")
 
-    async def _watch_hang_up(self) -> None:
-        await self._around.hung_up.wait()
-        self.end("caller_hung_up")
+    async def _watch_over(self) -> None:
+        # The future is not the call's own: a call that ends does not cancel it.
+        self.end(await asyncio.shield(self._around.over))
+
+    async def _watch_farewell(self) -> None:
+        reason = await asyncio.shield(self._around.farewell)
+        if self._joined.is_set():
+            await self._farewell.take_leave()
+        self.end(reason)

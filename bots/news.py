@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from records.events import CallEvent, Heard
 from records.record import CallWriter
+
+_CATCH_UP_SECS = 0.5
+"""How long the page may take for what was told before the last event."""
 
 Listener = Callable[[CallEvent], None]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -38,28 +42,44 @@ class News:
         """The page is there: show it what it has not seen, also from before it came."""
         self._page = send
 
+    async def close_page(self, last: CallEvent) -> None:
+        """Show the page what was told so far, then `last`, and nothing from then on."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CATCH_UP_SECS):
+                await self._events.join()
+        page, self._page = self._page, None
+        if page:
+            for event in (*self._unshown, last):
+                await _show(page, event)
+
     async def pump(self) -> None:
         """Keep and show each event as it comes; for a task of its own."""
         while True:
             event = await self._events.get()
-            self._keep(event)
-            if isinstance(event, Heard) and self.read_ahead:
-                await self.read_ahead(event.text)
-            await self.show(event)
+            try:
+                self._keep(event)
+                if isinstance(event, Heard) and self.read_ahead:
+                    await self.read_ahead(event.text)
+                await self._show(event)
+            finally:
+                self._events.task_done()
 
     def drain(self) -> None:
         """Keep what was told and not yet kept."""
         while not self._events.empty():
             self._keep(self._events.get_nowait())
 
-    async def show(self, event: CallEvent) -> None:
+    async def _show(self, event: CallEvent) -> None:
         """Show an event to the page, or as soon as there is one."""
         self._unshown.append(event)
         while self._page and self._unshown:
-            shown = self._unshown.pop(0).model_dump(mode="json")
-            await self._page({"type": "offhook", "event": shown})
+            await _show(self._page, self._unshown.pop(0))
 
     def _keep(self, event: CallEvent) -> None:
         self._record.append(event)
         if self._listener:
             self._listener(event)
+
+
+async def _show(page: Send, event: CallEvent) -> None:
+    await page({"type": "offhook", "event": event.model_dump(mode="json")})

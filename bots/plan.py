@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from bots.bot import DEFAULT_BOT, Bot, load_bot
-from errors import ConfigError
+from errors import BadRequestError, ConfigError
 from pipelines.config import DEFAULT_PRESET, PipelineConfig, resolve
 from records.record import CallFacts
 
@@ -42,6 +44,54 @@ class CallPlan:
             transport=self.transport,
         )
 
+    def to_json(self) -> dict[str, JsonValue]:
+        """The whole plan, for another process; it holds no secret."""
+        return {
+            **self._speaker(),
+            "transport": self.transport,
+            "room": self.room,
+            "id": self.id,
+        }
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> CallPlan:
+        """The plan that `to_json` gave.
+
+        Raises:
+            BadRequestError: It is none.
+        """
+        try:
+            told = _Told.model_validate(dict(given))
+        except ValidationError as error:
+            raise _unreadable(error) from error
+        return cls(told.bot, told.config, told.transport, told.room, told.id)
+
+    def digest(self) -> str:
+        """What the stages are built from, in 16 characters: the bot and the pipeline.
+
+        Two plans with the same digest may be served by the same prebuilt stages.
+        """
+        canonical = json.dumps(self._speaker(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def _speaker(self) -> dict[str, JsonValue]:
+        return {
+            "bot": self.bot.model_dump(mode="json"),
+            "config": self.config.model_dump(mode="json"),
+        }
+
+
+class _Told(BaseModel):
+    """A plan as another process tells it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bot: Bot
+    config: PipelineConfig
+    transport: AnyTransport
+    room: str | None
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+
 
 def plan_call(
     *,
@@ -65,3 +115,9 @@ def plan_call(
     turn = speaker.settings.turn
     config = resolve(pipeline, defaults={"turn": turn} if turn else None, overrides=overrides)
     return CallPlan(bot=speaker, config=config, transport=transport, room=room)
+
+
+def _unreadable(error: ValidationError) -> BadRequestError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return BadRequestError(f"This is no call's plan: {field}: {first['msg']}.", code="bad_plan")

@@ -1,92 +1,87 @@
-"""Where calls run: each session has its slots, its line to the caller, its task and its end."""
+"""Where calls are looked after: each session has its slots, its line, its process and its end."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from loguru import logger
+from pydantic import JsonValue
 
 from bots.plan import CallPlan
-from errors import FullError, NotFoundError
+from errors import OffhookError
 from hosts.admission import Admission
+from hosts.drain import Drain, DrainingError
+from hosts.session import Errands, Line, Session, foremost, unknown_session
+from hosts.vitals import process_state
+from hosts.watch import Nobody, Watch, refusal
 
 if TYPE_CHECKING:
-    from pipecat.transports.base_transport import BaseTransport
+    from hosts.nursery import Child
 
-UNUSED_SECS = 30.0
-"""How long a session may wait for its caller."""
 END_SECS = 8.0
 """How long a call may take to end politely, and then how long to end at all."""
 CLOSE_SECS = 12.0
 """How long a line may take to close; a room's deletion is tried for 10."""
-
-RunCall = Callable[["Session"], Awaitable[None]]
-
-
-class Line(Protocol):
-    """The caller's end of one call, whichever way they come; a host calls these in this order."""
-
-    async def open(self) -> Mapping[str, object]:
-        """Make what the caller needs to come in; what `/start` answers of it.
-
-        Raises:
-            OffhookError: It cannot be made; `close` is called nevertheless.
-        """
-        ...
-
-    async def arrival(self) -> None:
-        """Wait until the call can begin: the caller is here, or the bot may go to them."""
-        ...
-
-    def transport(self) -> BaseTransport:
-        """The Pipecat transport to the caller; after the arrival."""
-        ...
-
-    def alive(self) -> bool:
-        """Whether the caller's end still answers."""
-        ...
-
-    async def close(self) -> None:
-        """Give back whatever `open` made, however far it came; a call that is on ends."""
-        ...
-
+RENEW_SECS = 2.0
+"""How often each process is told that it is still wanted."""
+LAST_WORDS_SECS = 0.3
+"""How long what a process said before it ended may take to be read."""
+_LOOK_SECS = 0.25
 
 AnyLine = TypeVar("AnyLine", bound=Line)
 
 
-@dataclass(eq=False)
-class Session:
-    """One caller's way in: made by /start, gone with the call."""
+class Spawner(Protocol):
+    """Gives a process for each call: `hosts.nursery.Nursery`."""
 
-    id: str
-    plan: CallPlan
-    line: Line
-    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the caller says that the call is over."""
-    stage: Literal["waiting", "calling", "closing"] = "waiting"
-    invitation: asyncio.Future[Mapping[str, object]] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-    task: asyncio.Task[None] | None = None
+    async def take(self, *, digest: str | None = None) -> Child:
+        """A process that waits for its call, prepared for plans of that digest if one is.
+
+        Raises:
+            OffhookError: There is none to be had.
+        """
+        ...
 
 
 class Host:
-    """Runs the calls of one process. An async context manager: leaving it ends them."""
+    """Looks after the calls of this machine. An async context manager: leaving it ends them.
 
-    def __init__(self, run_call: RunCall, *, admission: Admission) -> None:
-        self._run_call = run_call
+    Args:
+        spawner: Where the calls' processes come from.
+        errands: What others do for it.
+        admission: The slots.
+        drain: How the server stops.
+        watch: Told of each call.
+    """
+
+    def __init__(
+        self,
+        spawner: Spawner,
+        errands: Errands,
+        *,
+        admission: Admission,
+        drain: Drain | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        self._spawner = spawner
+        self._errands = errands
         self._admission = admission
+        self.drain = drain or Drain()
+        self.drained = asyncio.Event()
+        """Set when the server was told to stop and may exit."""
+        self._watch = watch or Nobody()
         self._sessions: dict[str, Session] = {}
         self._tasks = asyncio.TaskGroup()
-        self._closing = False
+        self._tending: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Host:
         await self._tasks.__aenter__()
+        self._tending = self._tasks.create_task(self._tend())
         return self
 
     async def __aexit__(
@@ -96,6 +91,8 @@ class Host:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+        if self._tending:
+            self._tending.cancel()
         # The calls are done; what failed inside the block is raised as it is, not in a group.
         await self._tasks.__aexit__(None, None, None)
 
@@ -109,27 +106,44 @@ class Host:
         """The slots."""
         return self._admission
 
-    def admit(self, plan: CallPlan, line: Line) -> Session:
+    async def admit(self, plan: CallPlan, line: Line, *, key: str | None = None) -> Session:
         """Take the plan's slots and open the line; they are taken until it is closed.
 
+        Waits only where there is a line for slots, and nothing here is slow: a refusal is quick.
+
+        Args:
+            plan: The call.
+            line: Of the plan's transport, not open yet.
+            key: Name of the caller's key, if they have one.
+
         Raises:
-            FullError: No slots are free, or the server is stopping.
+            FullError: No slots are free.
+            DrainingError: The server is stopping.
         """
-        if self._closing:
-            raise FullError("The server is stopping; try again soon.", retry_after_secs=30)
-        self._admission.take(plan.config.slots)
-        session = Session(id=secrets.token_urlsafe(16), plan=plan, line=line)
-        self._sessions[session.id] = session
-        session.task = self._tasks.create_task(self._live(session))
-        # A task that is cancelled before its first step never reaches its own `finally`.
-        session.task.add_done_callback(lambda _: self._forget(session))
+        try:
+            if self.drain.begun:
+                raise DrainingError
+            grant = await self._admission.wait(plan.config.slots, key=key, bot=plan.bot.name)
+        except OffhookError as error:
+            self._tell_refusal(error)
+            raise
+        session = Session(secrets.token_urlsafe(16), plan, line, grant=grant, key=key)
+        self._look_after(session)
         return session
 
+    async def adopt(self, children: Sequence[Child]) -> int:
+        """Look after the calls that a host before this one began; how many there are.
+
+        Their slots are taken even where that is more than there are.
+        """
+        adopted = await asyncio.gather(*(self._adopt(child) for child in children))
+        return sum(adopted)
+
     async def invite(self, session: Session) -> Mapping[str, object]:
-        """What the caller needs to come in, once the line is open.
+        """What the caller needs to come in, once the line is open and a process waits for them.
 
         Raises:
-            OffhookError: The line could not be opened; the session is over.
+            OffhookError: Something could not be had; the session is over.
         """
         try:
             return await asyncio.shield(session.invitation)
@@ -144,64 +158,170 @@ class Host:
         Raises:
             NotFoundError: There is no such session (any more), or it has another kind of line.
         """
+        line = self.session(session_id).line
+        if not isinstance(line, kind):
+            raise unknown_session()
+        return line
+
+    def session(self, session_id: str) -> Session:
+        """A session that began and has not ended.
+
+        Raises:
+            NotFoundError: There is none.
+        """
         session = self._sessions.get(session_id)
-        if session is None or not isinstance(session.line, kind):
-            raise NotFoundError(
-                "There is no such session; it has ended or never began. Start a new call.",
-                code="unknown_session",
-            )
-        return session.line
+        if session is None:
+            raise unknown_session()
+        return session
+
+    async def ask(
+        self, session_id: str, op: str, *, timeout_secs: float = 10.0, **fields: JsonValue
+    ) -> dict[str, Any]:
+        """Ask the process of a session.
+
+        Raises:
+            NotFoundError: There is no such session, or its process does not wait for that.
+            OffhookError: What the process answered, or that it is lost.
+        """
+        session = self.session(session_id)
+        if session.child is None or session.stage != "calling":
+            raise unknown_session()
+        return await session.child.channel.ask(op, fds=(), timeout_secs=timeout_secs, **fields)
 
     async def hang_up(self, session_id: str) -> None:
         """End a session as its caller's wish, however far it came; one that is over is fine."""
         session = self._sessions.get(session_id)
         if session is None or session.task is None:
             return
-        session.hung_up.set()
-        if session.stage == "waiting":
+        if session.stage == "opening":
             self._cancel(session)
-        await asyncio.wait({session.task}, timeout=END_SECS)
-        self._cancel(session)
-        await asyncio.wait({session.task}, timeout=END_SECS)
+        session.tell("hang_up")
+        await self._see_out([session])
 
     async def close(self) -> None:
         """Admit nobody, end every call, within a bound."""
-        self._closing = True
-        for session in list(self._sessions.values()):
-            self._cancel(session)
-        running = [session.task for session in self._sessions.values() if session.task]
-        if running:
-            await asyncio.wait(running, timeout=END_SECS)
+        self.drain.ask()
+        for session in self._sessions.values():
+            self._cancel_opening(session, op="stop")
+        await self._see_out(list(self._sessions.values()))
+
+    def _look_after(self, session: Session) -> None:
+        self._sessions[session.id] = session
+        session.task = self._tasks.create_task(self._live(session))
+        # A task that is cancelled before its first step never reaches its own `finally`.
+        session.task.add_done_callback(lambda _: self._forget(session))
+
+    async def _adopt(self, child: Child) -> bool:
+        try:
+            state = await child.channel.ask("state", timeout_secs=2.0)
+            if not state.get("session"):
+                return False
+            plan = CallPlan.from_json(state["plan"])
+            holder: dict[str, Any] = dict(state.get("holder") or {})
+            line = self._errands.reopen(holder)
+        except (OffhookError, KeyError, TypeError, ValueError) as error:
+            logger.error(
+                "the process {} is not understood and ends by itself: {}", child.pid, error
+            )
+            return False
+        key = holder.get("key")
+        grant = self._admission.adopt(plan.config.slots, key=key, bot=plan.bot.name)
+        session = Session(state["session"], plan, line, grant=grant, key=key)
+        self._start(session, child)
+        assert session.vitals
+        session.vitals.arrived = state.get("stage") != "waiting"
+        session.tell("renew")
+        session.refuse(unknown_session())
+        self._look_after(session)
+        return True
 
     async def _live(self, session: Session) -> None:
         try:
-            if await self._comes(session):
-                session.stage = "calling"
-                await self._run_call(session)
+            if session.child is None:
+                await self._open(session)
+            assert session.child
+            await session.child.exited.wait()
+        except OffhookError as error:
+            logger.info("call {} did not begin: {}", session.plan.id, error.message)
+            self._tell_refusal(error)
+            session.refuse(error)
         except Exception:  # noqa: BLE001 - one call's failure must not reach the others
             logger.exception("call {} failed", session.plan.id)
+            session.refuse(OffhookError("The call could not begin; the server's log says why."))
         finally:
-            # From here on nobody cancels: what the line made must go.
+            # From here on nobody cancels: what was made must go.
             session.stage = "closing"
+            await self._bury(session)
             await self._close_line(session)
 
-    async def _comes(self, session: Session) -> bool:
-        """Open the line and wait for the caller; False if they do not come."""
+    async def _open(self, session: Session) -> None:
+        """Have the line opened and a process ready, and tell it to begin."""
+        await self._errands.prepare(session.plan)
         try:
-            invitation = await session.line.open()
-        except Exception as error:  # noqa: BLE001 - /start raises it, to whoever asked
-            if not session.invitation.done():
-                session.invitation.set_exception(error)
-            return False
+            async with asyncio.TaskGroup() as group:
+                opening = group.create_task(session.line.open())
+                group.create_task(self._take(session))
+        except BaseExceptionGroup as errors:
+            raise foremost(errors) from errors
+        child, line = session.child, session.line
+        assert child
+        order: dict[str, Any] = {
+            "session": session.id,
+            "plan": session.plan.to_json(),
+            "ticket": line.ticket(),
+            "holder": session.holder(),
+            **self._errands.brief(session.plan),
+        }
+        await child.channel.ask("begin", **order)
+        self._start(session, child)
         if not session.invitation.done():
-            session.invitation.set_result(invitation)
+            session.invitation.set_result(opening.result())
+
+    def _tell_refusal(self, error: OffhookError) -> None:
+        if why := refusal(error):
+            self._watch.refused(why)
+
+    async def _take(self, session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        began_secs = loop.time()
+        child = await self._spawner.take(digest=session.plan.digest())
+        session.child = child
+        kind = "warm" if child.warm else "forked"
+        self._watch.spawned(kind, (loop.time() - began_secs) * 1000)
+
+    def _start(self, session: Session, child: Child) -> None:
+        session.begin(child, asyncio.get_running_loop().time())
+        self._watch.started(session.plan)
+        # What it said meanwhile is heard now.
+        child.on_message = partial(self._hear, session)
+
+    def _hear(self, session: Session, message: Mapping[str, Any]) -> None:
+        pulse = session.hear(message, self._watch)
+        if pulse and session.child:
+            self._admission.pulse(
+                session.child.name, lag_p99_ms=pulse.lag_p99_ms, late_frames=pulse.late_frames
+            )
+
+    async def _bury(self, session: Session) -> None:
+        """See that the process is gone, and that its record says how the call ended."""
+        child, vitals = session.child, session.vitals
+        if child is None:
+            return
+        session.kill()
         try:
-            async with asyncio.timeout(UNUSED_SECS):
-                await session.line.arrival()
+            async with asyncio.timeout(END_SECS):
+                await child.exited.wait()
         except TimeoutError:
-            logger.info("session of call {} was never used", session.plan.id)
-            return False
-        return True
+            logger.error("the process {} of call {} cannot be ended", child.pid, session.plan.id)
+        if vitals is None:
+            return
+        await asyncio.to_thread(self._errands.bury, session.plan.id)
+        self._admission.gone(child.name)
+        secs = asyncio.get_running_loop().time() - session.began_secs
+        reason = vitals.epitaph()
+        if reason == "crashed":
+            logger.error("the process of call {} died", session.plan.id)
+        self._watch.ended(session.plan, reason, secs)
 
     async def _close_line(self, session: Session) -> None:
         try:
@@ -212,6 +332,62 @@ class Host:
         except Exception:  # noqa: BLE001 - the slots must come back
             logger.exception("the line of call {} did not close", session.plan.id)
 
+    async def _see_out(self, sessions: Sequence[Session]) -> None:
+        """Wait for ends that were asked for, then see to them."""
+        tasks = {session.task for session in sessions if session.task}
+        if not tasks:
+            return
+        done, _ = await asyncio.wait(tasks, timeout=END_SECS)
+        late = [session for session in sessions if session.task not in done]
+        for session in late:
+            session.kill()
+            self._cancel(session)
+        if late:
+            await asyncio.wait(tasks - done, timeout=CLOSE_SECS)
+
+    async def _tend(self) -> None:
+        """Renew what lives, end what does not, for all calls at once."""
+        loop = asyncio.get_running_loop()
+        renew_secs = loop.time()
+        while True:
+            await asyncio.sleep(_LOOK_SECS)
+            now_secs = loop.time()
+            renewing = now_secs >= renew_secs
+            if renewing:
+                renew_secs = now_secs + RENEW_SECS
+            for session in list(self._sessions.values()):
+                if renewing:
+                    session.tell("renew")
+                self._look_at(session, now_secs)
+            self._go_on_draining(now_secs)
+
+    def _look_at(self, session: Session, now_secs: float) -> None:
+        child, vitals = session.child, session.vitals
+        if child is None or vitals is None or session.stage != "calling":
+            return
+        vitals.look(now_secs)
+        state = process_state(child.pid) if vitals.quiet else None
+        if vitals.verdict(exited=child.exited.is_set(), state=state) == "kill":
+            logger.error("call {} is killed: its process ({}) hangs", session.plan.id, state)
+            child.kill()
+
+    def _go_on_draining(self, now_secs: float) -> None:
+        if self.drain.begun:
+            self._admission.turn_away(DrainingError())
+        step = self.drain.step(now_secs, live=self.live)
+        if step == "exit":
+            self.drained.set()
+        elif step != "wait":
+            for session in self._sessions.values():
+                self._cancel_opening(session, op="drain" if step == "farewell" else "stop")
+
+    def _cancel_opening(self, session: Session, *, op: str) -> None:
+        """End a session that has no call; tell the call of any other."""
+        if session.stage == "opening":
+            self._cancel(session)
+        else:
+            session.tell(op)
+
     def _cancel(self, session: Session) -> None:
         """End the session's task, unless it is ending."""
         task = session.task
@@ -220,9 +396,5 @@ class Host:
 
     def _forget(self, session: Session) -> None:
         if self._sessions.pop(session.id, None):
-            self._admission.give_back(session.plan.config.slots)
-        if not session.invitation.done():
-            ended = "The call was ended before it could begin."
-            session.invitation.set_exception(NotFoundError(ended, code="unknown_session"))
-        # Whoever waited for it may be gone.
-        session.invitation.exception()
+            self._admission.give_back(session.grant)
+        session.refuse(unknown_session())

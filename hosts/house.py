@@ -3,29 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 from loguru import logger
+from pydantic import JsonValue
 
-from bots.bot import bot_names, load_bot
-from bots.plan import CallPlan
+from bots.plan import CallPlan, plan_call
 from errors import MissingError, OffhookError
-from hosts.admission import Admission, default_slots
-from hosts.host import Host, Session
+from hosts.admission import Admission, AdmissionSettings, default_slots
+from hosts.drain import DEFAULT_SECS, Drain
+from hosts.host import Host
+from hosts.nursery import Nursery, Recipe
+from hosts.rundir import run_dir
+from hosts.session import Errands, Session
 from hosts.sidecars import Sidecars
 from hosts.site import LocalSite
+from hosts.tenure import Tenure
 from hosts.transports import Transports, TransportSettings
+from hosts.warming import warm_model
+from hosts.watch import Watch
 from pipelines.config import PipelineConfig, missing, preset_names, resolve
-from providers.kinds import Opening
 from providers.models import ModelStore
+from records.levels import Levels
 from records.record import FolderStore
+
+DEFAULT_WARM = 1
+"""How many processes wait for a caller, with the default pipeline built."""
+
+
+@dataclass(frozen=True)
+class HouseSettings:
+    """How callers come in, how many there may be, how calls begin and how they end."""
+
+    transports: TransportSettings | None = None
+    """STUN and TURN, Daily, LiveKit, Twilio."""
+    slots: int | None = None
+    """Of this machine; four a core if None."""
+    admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+    """Who is let in, beside the slots."""
+    warm: int = DEFAULT_WARM
+    """How many processes wait for a caller."""
+    drain_secs: float = DEFAULT_SECS
+    """How long live calls may go on when the server is told to stop."""
+    log_level: str = "INFO"
+    """Of the calls' processes."""
 
 
 class House:
-    """An async context manager: inside it calls are taken."""
+    """An async context manager: inside it calls are taken.
+
+    Args:
+        models: The weights of this machine.
+        data_dir: Where records and what the bots keep go.
+        pipeline: Of calls that name none.
+        settings: How callers come in, how many, how calls begin and end.
+        watch: Told of each call.
+    """
 
     def __init__(
         self,
@@ -33,26 +69,44 @@ class House:
         models: ModelStore,
         data_dir: Path,
         pipeline: str | Path,
-        slots: int | None = None,
-        transports: TransportSettings | None = None,
+        settings: HouseSettings | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.default = resolve(pipeline)
         self._default_source = pipeline
         self._models = models
-        self._data_dir = data_dir
-        self._records = FolderStore(data_dir / "calls")
-        self._sidecars = Sidecars()
+        self._data_dir = data_dir.resolve()
+        self._records = FolderStore(self._data_dir / "calls")
+        settings = settings or HouseSettings()
+        run = run_dir(data_dir)
+        self._tenure = Tenure(run)
+        self._sidecars = Sidecars(run)
         self._site = LocalSite(models, self._sidecars)
         self._stack = AsyncExitStack()
-        self.transports = Transports(transports)
-        self.host = Host(self._run, admission=Admission(slots or default_slots()))
+        self._settled = False
+        """Whether everything that is done before the first call was done, or failed."""
+        self.transports = Transports(settings.transports)
+        self.nursery = Nursery(run, warm=settings.warm, log_level=settings.log_level)
+        errands = Errands(
+            prepare=self.ready,
+            brief=self._brief,
+            bury=self._records.bury,
+            reopen=self.transports.reopen,
+        )
+        self.host = Host(
+            self.nursery,
+            errands,
+            admission=Admission(settings.slots or default_slots(), settings=settings.admission),
+            drain=Drain(settings.drain_secs),
+            watch=watch,
+        )
 
     async def __aenter__(self) -> House:
-        await asyncio.to_thread(self._records.close_orphans)
-        await self._stack.enter_async_context(self._sidecars)
-        await self._stack.enter_async_context(self.transports)
-        await self._stack.enter_async_context(self.host)
-        await self._warm_default()
+        try:
+            await self._move_in()
+        except BaseException:
+            await self._stack.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -80,27 +134,73 @@ class House:
         """Start what the plan needs beside the call.
 
         Raises:
-            ConfigError: The room may not be joined.
             MissingError: Something is absent; the message names all of it.
         """
-        if plan.room is not None:
-            self.transports.check_room(plan.room)
-        absent = self.transports.lacks(plan.transport)
-        if absent:
-            raise MissingError(" ".join(absent), field="transport")
         # It may try whether a server answers, which blocks.
         lacking = await asyncio.to_thread(self.lacks, plan.config)
         if lacking:
             raise MissingError(" ".join(lacking))
         await self._site.prepare(plan.config)
 
-    def admit(self, plan: CallPlan) -> Session:
-        """Take the plan's slots and begin to open its line.
+    async def admit(self, plan: CallPlan, *, key: str | None = None) -> Session:
+        """Take the plan's slots and begin to open its line; see `Host.admit`.
 
         Raises:
-            FullError: No slots are free, or the server is stopping.
+            ConfigError: The room may not be joined.
+            MissingError: The transport cannot be used here.
+            FullError: No slots are free.
+            DrainingError: The server is stopping.
         """
-        return self.host.admit(plan, self.transports.line(plan))
+        if plan.room is not None:
+            self.transports.check_room(plan.room)
+        absent = self.transports.lacks(plan.transport)
+        if absent:
+            raise MissingError(" ".join(absent), field="transport")
+        return await self.host.admit(plan, self.transports.line(plan), key=key)
+
+    def levels(self) -> Levels:
+        """How full the server is now."""
+        admission, forked = self.host.admission, self.nursery.metrics
+        return Levels(
+            slots=admission.slots,
+            slots_taken=admission.taken,
+            callers_waiting=admission.waiting,
+            warm_processes=forked.warm_waiting,
+            forks=forked.forks,
+            fork_server_restarts=forked.restarts,
+        )
+
+    def unready(self) -> list[str]:
+        """Why a call that comes now is not taken, a code each; nothing if it is."""
+        admission = self.host.admission
+        reasons = {
+            "draining": self.host.drain.begun,
+            "starting": not self._settled,
+            "no_process": self.nursery.pid is None,
+            "full": admission.taken >= admission.slots,
+            "busy_quality": admission.shut,
+        }
+        return [reason for reason, holds in reasons.items() if holds]
+
+    async def _move_in(self) -> None:
+        """Find what an earlier server left, before anybody can call; then get ready."""
+        enter = self._stack.enter_async_context
+        self._stack.enter_context(self._tenure)
+        await enter(self._sidecars)
+        await enter(self.transports)
+        await enter(self.nursery)
+        await enter(self.host)
+        adopted = await self.host.adopt(await self.nursery.adopt())
+        await asyncio.to_thread(self._records.close_orphans)
+        group = await enter(asyncio.TaskGroup())
+        warming = group.create_task(self._warm_default())
+        self._stack.callback(warming.cancel)
+        if adopted:
+            logger.warning("{} calls of an earlier server go on", adopted)
+            return
+        stopping = group.create_task(self.host.drained.wait())
+        self._stack.callback(stopping.cancel)
+        await asyncio.wait({warming, stopping}, return_when=asyncio.FIRST_COMPLETED)
 
     async def _warm_default(self) -> None:
         """Make the first call as quick as the second, if the default pipeline can run here."""
@@ -108,37 +208,41 @@ class House:
         lacking = await asyncio.to_thread(self.lacks, config)
         if lacking:
             logger.warning("the pipeline {} is not ready: {}", config.name, " ".join(lacking))
-            return
         try:
-            await asyncio.gather(
-                self._site.prepare(config), asyncio.to_thread(_import_pipeline, config)
-            )
-            await config.llm.warm(self._site, await asyncio.to_thread(self._openings))
+            if not lacking:
+                await self._site.prepare(config)
+            await self._prepare_processes(None if lacking else self._recipe())
+            if not lacking:
+                snapshot = self._site.snapshot(config)
+                await warm_model(config, snapshot, bots_dir=self._data_dir / "bots")
         except OffhookError as error:
             logger.error("the pipeline {} did not start: {}", config.name, error.message)
+        except Exception:  # noqa: BLE001 - calls that go on must not end with it
+            logger.exception("the pipeline {} did not start", config.name)
+        finally:
+            self._settled = True
 
-    def _openings(self) -> tuple[Opening, ...]:
-        """What each bot's model will have been told when a caller speaks, the default bot first."""
-        return tuple(load_bot(name).opening(self._state_dir(name)) for name in bot_names())
+    async def _prepare_processes(self, recipe: Recipe | None) -> None:
+        """Have the calls' processes made for every pipeline that can run here."""
+        configs = await asyncio.to_thread(
+            lambda: [config for config in self.pipelines() if not self.lacks(config)]
+        )
+        names = {name for config in configs for stage in config.stages for name in stage.weights()}
+        weights = {name: self._models.weights(name) for name in names}
+        await self.nursery.prepare(configs, weights, recipe)
+
+    def _recipe(self) -> Recipe:
+        plan = plan_call(pipeline=self._default_source)
+        records = str(self._data_dir / "calls")
+        site = self._site.snapshot(plan.config)
+        return Recipe(plan=plan.to_json(), site=site, records=records)
 
     def _state_dir(self, bot: str) -> Path:
         return self._data_dir / "bots" / bot
 
-    async def _run(self, session: Session) -> None:
-        from bots.call import Surroundings, run
-
-        plan, line = session.plan, session.line
-        around = Surroundings(
-            site=self._site,
-            records=self._records,
-            state_dir=self._state_dir(plan.bot.name),
-            alive=line.alive,
-            hung_up=session.hung_up,
-        )
-        await run(plan, line.transport(), around)
-
-
-def _import_pipeline(config: PipelineConfig) -> None:
-    """Import what a call imports and run its lazy set-up, seconds that no caller should wait."""
-    importlib.import_module("bots.call")
-    importlib.import_module("pipelines.turns").rehearse(config.turn)
+    def _brief(self, plan: CallPlan) -> dict[str, JsonValue]:
+        return {
+            "site": self._site.snapshot(plan.config),
+            "records": str(self._data_dir / "calls"),
+            "state_dir": str(self._state_dir(plan.bot.name)),
+        }

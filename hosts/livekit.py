@@ -1,19 +1,15 @@
-"""Callers who meet the bot in a room of a LiveKit server."""
+"""Callers who meet the bot in a room of a LiveKit server; the bot's is `hosts.legs.LiveKitLeg`."""
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from errors import ConfigError
-
-if TYPE_CHECKING:
-    from pipecat.transports.base_transport import BaseTransport
 
 _URL = re.compile(r"wss?://([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[\w./-]*)?")
 
@@ -90,35 +86,26 @@ class LiveKitLine:
         self._room = f"offhook-{call_id}"
         self._bot_name = bot_name
         self._life = timedelta(seconds=life_secs)
-        self._lost = False
 
     async def open(self) -> Mapping[str, object]:
         """Sign the person's token."""
-        await asyncio.to_thread(importlib.import_module, "pipecat.transports.livekit.transport")
-        token = self._mint("caller", "Caller")
-        return {"url": self._settings.url, "token": token}
+        return {"url": self._settings.url, "token": self._mint("caller", "Caller")}
 
-    async def arrival(self) -> None:
-        """The bot goes to the room; the person may come later."""
+    def ticket(self) -> dict[str, JsonValue]:
+        """The room, and the agent's token."""
+        return {
+            "kind": "livekit",
+            "url": self._settings.url,
+            "token": self._mint("agent", self._bot_name),
+            "room": self._room,
+        }
 
-    def transport(self) -> BaseTransport:
-        """The transport that joins the room as the agent."""
-        from pipelines.transports import livekit_transport
-
-        token = self._mint("agent", self._bot_name)
-        transport = livekit_transport(self._settings.url, token, room=self._room)
-        transport.add_event_handler("on_disconnected", self._lose)
-        return transport
-
-    def alive(self) -> bool:
-        """Whether the bot is in the room; LiveKit tells when the person leaves or is lost."""
-        return not self._lost
+    def holder(self) -> dict[str, JsonValue]:
+        """Nothing has to be deleted."""
+        return {}
 
     async def close(self) -> None:
-        """The transport has left; LiveKit drops a room that is empty."""
-
-    def _lose(self, *_: object) -> None:
-        self._lost = True
+        """The bot has left; LiveKit drops a room that is empty."""
 
     def _mint(self, identity: str, name: str) -> str:
         return self._settings.mint(identity, room=self._room, name=name, life=self._life)

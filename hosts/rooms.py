@@ -1,21 +1,20 @@
-"""Callers who meet the bot in a Daily room: made for the call, and gone with it."""
+"""Callers who meet the bot in a Daily room: made for the call, and gone with it.
+
+The bot's end of it is `hosts.legs.DailyLeg`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from loguru import logger
+from pydantic import JsonValue
 
 from errors import OffhookError
 from hosts.daily import DailyRest, Room
-
-if TYPE_CHECKING:
-    from pipecat.transports.base_transport import BaseTransport
 
 LATE_SECS = 1.0
 """How long Daily may still be at work on a request that nobody waits for any more."""
@@ -48,7 +47,6 @@ class DailyLine:
         self._made: str | None = None
         self._answered = False
         """Whether Daily has said that it made it: until then it may still be about to."""
-        self._lost = False
         self._room: Room | None = None
         self._bot_token = ""
 
@@ -59,7 +57,6 @@ class DailyLine:
             DailyError: Daily did not let it.
             NotFoundError: The room that shall be joined does not exist.
         """
-        await asyncio.to_thread(importlib.import_module, "pipecat.transports.daily.transport")
         until = int(datetime.now(UTC).timestamp()) + self._wish.life_secs
         room = self._room = await self._find_or_make(until)
         caller, self._bot_token = await asyncio.gather(
@@ -68,22 +65,19 @@ class DailyLine:
         )
         return {"dailyRoom": room.url, "dailyToken": caller}
 
-    async def arrival(self) -> None:
-        """The bot goes to the room; the person may come later."""
-
-    def transport(self) -> BaseTransport:
-        """The transport that joins the room as the bot."""
-        from pipelines.transports import daily_transport
-
+    def ticket(self) -> dict[str, JsonValue]:
+        """The room, and the bot's key to it."""
         assert self._room
-        transport = daily_transport(self._room.url, self._bot_token, bot_name=self._wish.bot_name)
-        for event in ("on_left", "on_error"):
-            transport.add_event_handler(event, self._lose)
-        return transport
+        return {
+            "kind": "daily",
+            "url": self._room.url,
+            "token": self._bot_token,
+            "bot_name": self._wish.bot_name,
+        }
 
-    def alive(self) -> bool:
-        """Whether the bot is in the room; Daily tells when the person leaves or is lost."""
-        return not self._lost
+    def holder(self) -> dict[str, JsonValue]:
+        """The name of the room, if it was made for this call."""
+        return {"daily_room": self._made} if self._made else {}
 
     async def close(self) -> None:
         """Delete the room, if it was made for this call; at the worst it expires."""
@@ -96,9 +90,8 @@ class DailyLine:
                 await self._rest.delete_room(self._made)
         except OffhookError as error:
             logger.error(
-                "the Daily room {} could not be deleted and will expire in {} s at most: {}",
+                "the Daily room {} could not be deleted and will expire by itself: {}",
                 self._made,
-                self._wish.life_secs,
                 error.message,
             )
 
@@ -121,9 +114,6 @@ class DailyLine:
         room = await self._rest.create_room(self._made, properties)
         self._answered = True
         return room
-
-    def _lose(self, *_: object) -> None:
-        self._lost = True
 
     async def _token(self, room: Room, until: int, *, owner: bool, name: str) -> str:
         return await self._rest.mint_token(

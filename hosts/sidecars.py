@@ -1,18 +1,22 @@
-"""The processes beside the calls: a language model, a voice. Started, watched, ended here."""
+"""The processes beside the calls: a language model, a voice. Begun, found, watched, ended here."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import os
+import shutil
 import socket
-import sys
-from collections import deque
+import tempfile
+from pathlib import Path
 from types import TracebackType
 
 import httpx
 from loguru import logger
 
 from errors import OffhookError
+from hosts.sidecar_process import SidecarProcess
 from providers.base import Sidecar
 
 _STOP_SECS = 3.0
@@ -20,7 +24,7 @@ _POLL_SECS = 0.1
 _RESTART_SECS = (0.5, 1.0, 2.0, 5.0, 10.0)
 _STEADY_SECS = 60.0
 """A process that lived so long is started again at once when it dies."""
-_KEPT_LINES = 20
+_TIDY_SECS = 30.0
 
 
 class SidecarError(OffhookError):
@@ -33,16 +37,24 @@ class SidecarError(OffhookError):
 class Sidecars:
     """Runs each sidecar once, on a port of its own, and starts it again when it dies.
 
-    An async context manager: leaving it ends them all.
+    An async context manager: leaving it ends them all. They outlive a server that is killed, and
+    the next one in the same run directory finds them.
+
+    Args:
+        run: The run directory; without one they are nobody else's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: Path | None = None) -> None:
+        self._run = run
+        self._folder = Path()
+        self._lock: int | None = None
         self._ports: dict[str, int] = {}
         self._ready: dict[str, asyncio.Future[None]] = {}
         self._tasks = asyncio.TaskGroup()
         self._watchers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Sidecars:
+        self._open_folder()
         await self._tasks.__aenter__()
         return self
 
@@ -56,6 +68,9 @@ class Sidecars:
             watcher.cancel()
         # The watchers are done; what failed inside the block is raised as it is, not in a group.
         await self._tasks.__aexit__(None, None, None)
+        for left in SidecarProcess.all_in(self._folder):
+            await _end(left)
+        self._close_folder()
 
     def url(self, name: str) -> str:
         """Base URL of a sidecar that `start` was called for.
@@ -68,13 +83,12 @@ class Sidecars:
         return f"http://127.0.0.1:{self._ports[name]}"
 
     async def start(self, sidecar: Sidecar) -> None:
-        """Start it unless it runs, and wait until it is ready.
+        """Find or start it unless that was done, and wait until it is ready.
 
         Raises:
             SidecarError: It ended, or was not ready in time; the message carries its last words.
         """
         if sidecar.name not in self._ready:
-            self._ports[sidecar.name] = _free_port()
             ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._ready[sidecar.name] = ready
             self._watchers.append(self._tasks.create_task(self._watch(sidecar, ready)))
@@ -84,13 +98,18 @@ class Sidecars:
         """Keep it alive until cancelled; give up only if it never came up."""
         deaths = 0
         while True:
-            words: deque[str] = deque(maxlen=_KEPT_LINES)
             began_secs = asyncio.get_running_loop().time()
-            failure = await self._live(sidecar, ready, words)
+            process = SidecarProcess.find(sidecar, self._folder) or self._spawn(sidecar)
+            self._ports[sidecar.name] = process.port
+            try:
+                failure = await self._live(sidecar, ready, process)
+            finally:
+                await _end(process)
             if not ready.done():
-                told = " ".join(words)[-500:]
                 ready.set_exception(
-                    SidecarError(f"The process {sidecar.name} {failure}. It said: {told}")
+                    SidecarError(
+                        f"The process {sidecar.name} {failure}. It said: {process.last_words()}"
+                    )
                 )
                 ready.exception()
                 return
@@ -100,66 +119,70 @@ class Sidecars:
             await asyncio.sleep(_RESTART_SECS[min(deaths, len(_RESTART_SECS) - 1)])
             deaths += 1
 
-    async def _live(self, sidecar: Sidecar, ready: asyncio.Future[None], words: deque[str]) -> str:
-        """One life of the process, from its start to its end; how it ended."""
-        process = await _spawn(sidecar, self._ports[sidecar.name])
-        try:
-            async with asyncio.TaskGroup() as group:
-                reader = group.create_task(_read(process, words))
-                failure = await self._until_ready(sidecar, process)
-                if failure is None:
-                    if not ready.done():
-                        ready.set_result(None)
-                    await process.wait()
-                    failure = f"ended with status {process.returncode}"
-                reader.cancel()
-        finally:
-            await _end(process)
-        return failure
+    def _spawn(self, sidecar: Sidecar) -> SidecarProcess:
+        # A call that goes on knows the address: it stays the same.
+        port = self._ports.get(sidecar.name) or _free_port()
+        return SidecarProcess.spawn(sidecar, self._folder, port=port)
 
-    async def _until_ready(
-        self, sidecar: Sidecar, process: asyncio.subprocess.Process
-    ) -> str | None:
+    async def _live(
+        self, sidecar: Sidecar, ready: asyncio.Future[None], process: SidecarProcess
+    ) -> str:
+        """One life of the process, to its end; how it ended."""
+        failure = await self._until_ready(sidecar, process)
+        if failure is not None:
+            return failure
+        if not ready.done():
+            ready.set_result(None)
+        while not process.exited.is_set():
+            process.tidy()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.exited.wait(), _TIDY_SECS)
+        return process.fate()
+
+    async def _until_ready(self, sidecar: Sidecar, process: SidecarProcess) -> str | None:
         """Wait for its health answer; the reason if it does not come."""
-        url = f"http://127.0.0.1:{self._ports[sidecar.name]}{sidecar.health_path}"
+        url = f"http://127.0.0.1:{process.port}{sidecar.health_path}"
         deadline = asyncio.get_running_loop().time() + sidecar.ready_timeout_secs
         async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
             while asyncio.get_running_loop().time() < deadline:
-                if process.returncode is not None:
-                    return f"ended with status {process.returncode}"
+                if process.exited.is_set():
+                    return process.fate()
                 with contextlib.suppress(httpx.TransportError):
                     if (await client.get(url)).status_code == 200:
                         return None
                 await asyncio.sleep(_POLL_SECS)
         return f"was not ready within {sidecar.ready_timeout_secs:.0f} s"
 
+    def _open_folder(self) -> None:
+        if self._run is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="offhook-"))
+        else:
+            self._folder = self._run / "sidecars"
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+        lock = SidecarProcess.lock(self._folder)
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # For as long as this process lives; see hosts/tether.py.
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-async def _spawn(sidecar: Sidecar, port: int) -> asyncio.subprocess.Process:
-    command = [sys.executable, "-m", sidecar.module, "--port", str(port), *sidecar.args]
-    return await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    def _close_folder(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        if self._run is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
-async def _read(process: asyncio.subprocess.Process, words: deque[str]) -> None:
-    """Keep its last lines for the error message; never let its pipe fill up."""
-    assert process.stdout
-    while chunk := await process.stdout.read(4096):
-        words.extend(chunk.decode("utf-8", "replace").splitlines()[-_KEPT_LINES:])
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_SECS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+async def _end(process: SidecarProcess) -> None:
+    """End it politely, then not."""
+    for kill in (False, True):
+        process.stop(kill=kill)
+        try:
+            async with asyncio.timeout(_STOP_SECS):
+                await process.exited.wait()
+        except TimeoutError:
+            continue
+        break
+    process.forget()
 
 
 def _free_port() -> int:

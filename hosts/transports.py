@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 
+from loguru import logger
+from pydantic import JsonValue
+
 from bots.plan import CallPlan, TransportName
-from errors import ConfigError
+from errors import ConfigError, OffhookError
 from hosts.daily import API_URL, ROOM_NAME, DailyRest
-from hosts.host import Line
 from hosts.ice import IceSettings
 from hosts.livekit import LiveKitLine, LiveKitSettings
 from hosts.retry import Patience
 from hosts.rooms import DailyLine, RoomWish
+from hosts.session import MARGIN_SECS, Line
 from hosts.twilio import TwilioLine, TwilioSettings
 from hosts.webrtc import WebRtcLine
 from hosts.websocket import SocketLine
@@ -34,8 +37,6 @@ TITLES: dict[TransportName, str] = {
 
 _PACKAGES = {"daily": "daily", "livekit": "livekit.rtc"}
 """Modules that the extra of the transport's name brings."""
-_MARGIN_SECS = 120
-"""How much longer than the longest call a room, token or credential lives."""
 _API = re.compile(r"(https://[\w.-]+|http://(127\.0\.0\.1|localhost))(:\d{1,5})?(/[\w./-]*)?")
 _ROOMS = re.compile(rf"{ROOM_NAME}\*?")
 _GEO = re.compile(r"([a-z]{2}-[a-z]+-\d)?")
@@ -175,7 +176,7 @@ class Transports:
 
     def line(self, plan: CallPlan) -> Line:
         """A line of the plan's transport, not yet open."""
-        life_secs = plan.bot.settings.limits.max_call_secs + _MARGIN_SECS
+        life_secs = plan.bot.settings.limits.max_call_secs + MARGIN_SECS
         title = plan.bot.settings.title
         if plan.transport == "websocket":
             return SocketLine()
@@ -201,6 +202,53 @@ class Transports:
             theirs=self._settings.ice.servers(plan.id, until=until),
             ours=self._settings.ice.servers(f"{plan.id}-bot", until=until),
         )
+
+    def reopen(self, holder: Mapping[str, object]) -> Line:
+        """The line of a call that another process opened, good for closing.
+
+        Args:
+            holder: What that line said of itself.
+        """
+        room = holder.get("daily_room")
+        return LeftLine(self._daily, room if isinstance(room, str) else None)
+
+
+class LeftLine:
+    """The line of a call whose caller is there, or will not come any more.
+
+    Args:
+        rest: Daily.
+        room: Name of the Daily room that goes with the call, if there is one.
+    """
+
+    def __init__(self, rest: DailyRest, room: str | None) -> None:
+        self._rest = rest
+        self._room = room
+
+    async def open(self) -> Mapping[str, object]:
+        """Nothing: it is open."""
+        return {}
+
+    def ticket(self) -> dict[str, JsonValue]:
+        """Nothing: the call's process has it."""
+        return {}
+
+    def holder(self) -> dict[str, JsonValue]:
+        """What yet another process needs to close it."""
+        return {"daily_room": self._room} if self._room else {}
+
+    async def close(self) -> None:
+        """Delete the room; at the worst it expires."""
+        if self._room is None:
+            return
+        try:
+            await self._rest.delete_room(self._room)
+        except OffhookError as error:
+            logger.error(
+                "the Daily room {} could not be deleted and will expire: {}",
+                self._room,
+                error.message,
+            )
 
 
 def _installed(module: str) -> bool:

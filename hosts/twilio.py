@@ -6,18 +6,15 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import JsonValue
 
 from errors import BadRequestError, ConfigError, OffhookError
-from hosts.websocket import TokenError, TokenLine
-
-if TYPE_CHECKING:
-    from pipecat.transports.base_transport import BaseTransport
+from hosts.twilio_stream import CALL_SID
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _URL = re.compile(
@@ -25,7 +22,6 @@ _URL = re.compile(
     r"(:\d{1,5})?(/[\w.~/-]*)?"
 )
 _PORTS = {"https": 443, "wss": 443, "http": 80, "ws": 80}
-_CALL_SID = r"^CA[0-9a-f]{32}$"
 
 
 class SignatureError(OffhookError):
@@ -154,96 +150,39 @@ def _port_forms(url: str) -> tuple[str, str]:
     return url, urlunsplit(parts._replace(netloc=host))
 
 
-class _Wire(BaseModel):
-    """A part of a message of Twilio's; what is not read here may be in it too."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class _Format(_Wire):
-    encoding: Literal["audio/x-mulaw"]
-    sampleRate: Literal[8000]
-    channels: Literal[1]
-
-
-class StreamStart(_Wire):
-    """What Twilio tells of a stream before its first sound."""
-
-    streamSid: str = Field(pattern=r"^MZ[0-9a-f]{32}$")
-    callSid: str = Field(pattern=_CALL_SID)
-    mediaFormat: _Format
-    customParameters: dict[str, str] = {}
-
-
-class _Connected(_Wire):
-    event: Literal["connected"]
-
-
-class _StartMessage(_Wire):
-    event: Literal["start"]
-    start: StreamStart
-
-
-def check_connected(text: str) -> None:
-    """Check a stream's first message, which says that it is one.
-
-    Raises:
-        BadRequestError: It says something else.
-    """
-    try:
-        _Connected.model_validate_json(text)
-    except ValidationError as error:
-        raise BadRequestError("This is no stream of Twilio's.", code="start") from error
-
-
-def read_start(text: str) -> StreamStart:
-    """Read a stream's `start` message.
-
-    Raises:
-        BadRequestError: It is none, or of a sound that no telephone has.
-    """
-    try:
-        return _StartMessage.model_validate_json(text).start
-    except ValidationError as error:
-        raise BadRequestError("This is no start of a stream of Twilio's.", code="start") from error
-
-
 def check_call_sid(given: str) -> str:
     """The name of a call, if it is one.
 
     Raises:
         BadRequestError: It is none.
     """
-    if not re.fullmatch(_CALL_SID, given):
+    if not re.fullmatch(CALL_SID, given):
         raise BadRequestError("CallSid names no call of Twilio's.", field="CallSid")
     return given
 
 
-class TwilioLine(TokenLine):
-    """Waits for the stream of one phone call."""
+class TwilioLine:
+    """Knows whose stream may come; the call's process looks at what the stream says first."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._token = secrets.token_urlsafe(32)
         self._call_sid = ""
-        self._stream_sid = ""
 
     def expect(self, call_sid: str) -> None:
         """Say which call's stream may come."""
         self._call_sid = call_sid
 
-    def receive(self, start: StreamStart) -> None:
-        """Check whether the stream is that call's and shows the token, which is then used up.
+    async def open(self) -> Mapping[str, object]:
+        """Tell the token that the stream is to show, once."""
+        return {"token": self._token}
 
-        Raises:
-            TokenError: It is another call's, or the token is wrong or used up.
-        """
-        if start.callSid != self._call_sid:
-            raise TokenError
-        self.admit(start.customParameters.get("token", ""))
-        self._stream_sid = start.streamSid
+    def ticket(self) -> dict[str, JsonValue]:
+        """The child waits for the stream."""
+        return {"kind": "twilio", "token": self._token, "call_sid": self._call_sid}
 
-    def transport(self) -> BaseTransport:
-        """The transport over the stream."""
-        from pipelines.transports import twilio_transport
+    def holder(self) -> dict[str, JsonValue]:
+        """Nothing outlives the call."""
+        return {}
 
-        return twilio_transport(self._socket, self._stream_sid)
+    async def close(self) -> None:
+        """There is nothing to give back."""

@@ -1,18 +1,14 @@
-"""Callers who send and get audio over a WebSocket of this server."""
+"""Callers who send and get audio over a WebSocket; the child's end is `hosts.legs.SocketLeg`."""
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import secrets
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
 
 from errors import OffhookError
-
-if TYPE_CHECKING:
-    from pipecat.transports.base_transport import BaseTransport
 
 
 class TokenError(OffhookError):
@@ -25,15 +21,13 @@ class TokenError(OffhookError):
         super().__init__("The token is wrong or was used before; POST /start gives a new one.")
 
 
-class TokenLine(ABC):
-    """Waits for a WebSocket that shows the token; the session's end ends the token too."""
+class SocketLine:
+    """Knows the token of the WebSocket; the session's end ends the token too."""
 
     def __init__(self) -> None:
         self._token = secrets.token_urlsafe(32)
         self._used = False
-        self._socket: Any = None
-        self._came = asyncio.Event()
-        self._closed = asyncio.Event()
+        self._closed = False
 
     async def open(self) -> Mapping[str, object]:
         """Tell the token that opens the line, once."""
@@ -46,42 +40,18 @@ class TokenLine(ABC):
             TokenError: It is wrong or used up.
         """
         right = hmac.compare_digest(token.encode(), self._token.encode())
-        if not right or self._used or self._closed.is_set():
+        if not right or self._used or self._closed:
             raise TokenError
         self._used = True
 
-    async def carry(self, socket: Any) -> None:
-        """Begin the call on an accepted WebSocket; returns when the call is over.
+    def ticket(self) -> dict[str, JsonValue]:
+        """The child waits for the connection; the token is checked before it is handed over."""
+        return {"kind": "websocket"}
 
-        Args:
-            socket: A Starlette WebSocket.
-        """
-        self._socket = socket
-        self._came.set()
-        await self._closed.wait()
-
-    async def arrival(self) -> None:
-        """Wait for the WebSocket."""
-        await self._came.wait()
-
-    @abstractmethod
-    def transport(self) -> BaseTransport:
-        """The transport over the WebSocket."""
-
-    def alive(self) -> bool:
-        """Whether the WebSocket is open; the server pings the other end."""
-        return self._socket is not None and self._socket.client_state.name == "CONNECTED"
+    def holder(self) -> dict[str, JsonValue]:
+        """Nothing outlives the call."""
+        return {}
 
     async def close(self) -> None:
-        """Let go of the WebSocket: the server closes it."""
-        self._closed.set()
-
-
-class SocketLine(TokenLine):
-    """A client that speaks Pipecat's protobuf."""
-
-    def transport(self) -> BaseTransport:
-        """The transport over the WebSocket."""
-        from pipelines.transports import socket_transport
-
-        return socket_transport(self._socket)
+        """Nobody comes in any more."""
+        self._closed = True

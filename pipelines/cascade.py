@@ -55,6 +55,8 @@ class Extras:
     """What one call adds to the line."""
 
     recorder: FrameProcessor
+    greeter: FrameProcessor | None = None
+    """Right behind the voice, whose place it takes for the first words."""
     filler: FrameProcessor | None = None
     idle_secs: float = 0
     """After so long a silence of the caller the aggregator tells of it; 0 if never."""
@@ -139,6 +141,7 @@ def build(
             stages.llm,
             ClauseGate(stages.books),
             stages.tts,
+            *([extras.greeter] if extras.greeter else []),
             voice,
             *([extras.filler] if extras.filler else []),
             transport.output(),

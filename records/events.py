@@ -13,9 +13,11 @@ StopReason = Literal["noise", "backchannel", "echo"]
 """Why the bot paused though nobody wanted its turn."""
 
 EndReason = Literal[
-    "caller_hung_up", "bot_hung_up", "idle", "max_duration", "never_joined", "server_stopped",
+    "caller_hung_up", "bot_hung_up", "idle", "max_duration", "never_joined", "drained", "host_lost",
     "provider_failed", "crashed",
 ]  # fmt: skip
+"""Why a call ended. `drained`: the server was being stopped; `host_lost`: the server was gone, and
+the call's own process ended it."""
 
 
 class _Event(BaseModel):

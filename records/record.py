@@ -127,6 +127,10 @@ class RecordStore(Protocol):
         """End the records whose process died without a word; their ids."""
         ...
 
+    def bury(self, call_id: str) -> bool:
+        """End the record of a call whose process is dead; False if nothing was left to end."""
+        ...
+
 
 class FolderStore:
     """Keeps each record in a folder of its own below `root`."""
@@ -180,6 +184,15 @@ class FolderStore:
         if closed:
             logger.warning("closed {} records that a killed process left open", len(closed))
         return closed
+
+    def bury(self, call_id: str) -> bool:
+        """End the record of a call whose process is dead."""
+        folder = self._root / call_id
+        if not _SAFE_ID.fullmatch(call_id) or not (folder / _RECORD).is_file():
+            # It died before the caller came.
+            return False
+        record = _load(folder)
+        return record is not None and record.status == "live" and _bury(folder, record)
 
     def _folder(self, call_id: str) -> Path:
         folder = self._root / call_id

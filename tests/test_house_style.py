@@ -30,13 +30,9 @@ COMMITTED_BYTES = 1_000_000
 TESTED_ELSEWHERE: dict[str, set[str]] = {
     # A browser's call over HTTP and WebRTC, from the request to the record.
     "tests/api/test_calls.py": {
-        "api/auth.py",
         "api/catalog.py",
         "api/errors.py",
-        "api/health.py",
         "api/limits.py",
-        "hosts/house.py",
-        "hosts/site.py",
         "pipelines/turns.py",
         "providers/llm/_simulated_service.py",
         "providers/llm/simulated.py",
@@ -45,12 +41,29 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
         "providers/tts/_simulated_service.py",
         "providers/tts/simulated.py",
     },
+    # A call's process, from the outside.
+    "tests/hosts/test_child.py": {"hosts/requests.py"},
     "tests/browser/test_page.py": {"evals/bench_page.py"},
+    # The fork server and its children, as whoever wants a process for a call sees them.
+    "tests/hosts/test_nursery.py": {"hosts/fork_client.py", "hosts/offspring.py"},
     "tests/pipelines/test_config.py": {"providers/base.py", "providers/kinds.py"},
     "tests/providers/test_local_speech.py": {"providers/stt/moonshine.py"},
-    "tests/test_server.py": {"records/logs.py"},
+    "tests/records/test_metrics.py": {"records/levels.py"},
     # The benches are these commands in a loop.
     "tests/evals/test_call.py": {"evals/bench_call.py"},
+    "tests/evals/test_bench_density.py": {
+        "evals/callers.py",
+        "evals/callers_socket.py",
+        "evals/callers_webrtc.py",
+        "evals/density_fleet.py",
+        "evals/density_host.py",
+        "evals/density_lag.py",
+        "evals/density_one.py",
+        "evals/density_procs.py",
+        "evals/density_spawn.py",
+        "evals/density_vendors.py",
+    },
+    "tests/evals/test_bench_soak.py": {"evals/soak_census.py"},
     "tests/evals/test_bench_latency.py": {
         "evals/latency_bars.py",
         "evals/latency_baseline.py",
@@ -61,8 +74,13 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
         "evals/latency_turns.py",
     },
     # A call from its first event to its last.
-    "tests/bots/test_call.py": {"bots/assembly.py", "bots/news.py"},
+    "tests/bots/test_call.py": {"bots/assembly.py"},
     "tests/evals/test_check.py": {"evals/live_check.py"},
+    # A host with all that it tells, and a server that is killed, drained and started again.
+    "tests/hosts/test_host.py": {"hosts/session.py", "hosts/watch.py"},
+    "tests/hosts/test_deaths.py": {"api/serving.py", "hosts/drain_wait.py"},
+    "tests/hosts/test_sidecars.py": {"hosts/sidecar_process.py"},
+    "tests/test_server.py": {"api/listening.py", "api/settings.py"},
 }
 
 VAGUE_NAMES = {"common", "core", "helper", "helpers", "manager", "misc", "util", "utils"}

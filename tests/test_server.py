@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hosts.house import HouseSettings
 from hosts.transports import TransportSettings
 from server import ServerSettings, main
 
@@ -89,7 +90,7 @@ def test_an_address_for_twilio_needs_a_key() -> None:
     assert "https://phone.example" in answer.stderr
     assert "OFFHOOK_API_KEYS" in answer.stderr
     here = TransportSettings.read({"OFFHOOK_PUBLIC_URL": "http://127.0.0.1:7860"})
-    ServerSettings(transports=here).check()
+    ServerSettings(house=HouseSettings(transports=here)).check()
 
 
 def test_a_port_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

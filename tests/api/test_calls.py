@@ -6,21 +6,20 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, cast
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from aiortc import RTCPeerConnection, RTCSessionDescription
-from aiortc.contrib.media import MediaPlayer
-from aiortc.mediastreams import MediaStreamTrack
-from av.audio.frame import AudioFrame
 
-from evals.corpus import LIBRIVOX
+from evals.simulators.behaviour import Behaviour, Fault
+from tests.support.calling import Caller
+from tests.support.processes import until
 from tests.support.serving import Served, serving
+from tests.support.vendors import vendors_beside
 
 pytestmark = pytest.mark.integration
-
-CLIP = "sense_and_sensibility_01_austen_64kb-0880.wav"
 
 
 @pytest.fixture(scope="module")
@@ -161,58 +160,11 @@ def test_a_call_over_webrtc_is_heard_answered_and_recorded(served: Served) -> No
     assert record["reason"] == "caller_hung_up"
 
 
-class Caller:
-    """A browser's half of a call: says a recording, listens, keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.peer = RTCPeerConnection()
-        player = MediaPlayer(str(LIBRIVOX / CLIP))
-        assert player.audio
-        self.peer.addTrack(player.audio)
-        self.kinds: set[str] = set()
-        self.loudest = 0
-        self.turn_told = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self.peer.createDataChannel("chat").on("message", self._take)
-        self.peer.on("track", self._listen)
-
-    async def offer(self) -> dict[str, str]:
-        await self.peer.setLocalDescription(await self.peer.createOffer())
-        return {"sdp": self.peer.localDescription.sdp, "type": "offer"}
-
-    async def leave(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.peer.close()
-
-    def _listen(self, track: MediaStreamTrack) -> None:
-        self._tasks.append(asyncio.ensure_future(self._hear(track)))
-
-    def _take(self, message: str) -> None:
-        data: Any = json.loads(message).get("data") or {}
-        if "offhook" in data.values():
-            self.kinds.add(data["event"]["kind"])
-            if data["event"]["kind"] == "turn":
-                self.turn_told.set()
-
-    async def _hear(self, track: MediaStreamTrack) -> None:
-        while True:
-            frame = cast(AudioFrame, await track.recv())
-            self.loudest = max(self.loudest, int(abs(frame.to_ndarray()).max()))
-
-
 async def _talk(http: httpx.Client, session: str) -> Caller:
     """Call as a browser does: say a recording, listen until a turn was told, hang up."""
     caller = Caller()
     try:
-        offer = await caller.offer()
-        answer = await asyncio.to_thread(
-            lambda: http.post(f"/sessions/{session}/api/offer", json=offer)
-        )
-        assert answer.status_code == 200, answer.text
-        told = answer.json()
-        await caller.peer.setRemoteDescription(RTCSessionDescription(told["sdp"], told["type"]))
+        await caller.call(http, session)
         async with asyncio.timeout(40):
             await caller.turn_told.wait()
     finally:
@@ -223,3 +175,34 @@ async def _talk(http: httpx.Client, session: str) -> Caller:
             break
         await asyncio.sleep(0.1)
     return caller
+
+
+def test_whoever_leaves_before_the_answer_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with vendors_beside() as vendors:
+        monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
+        arguments = ("--pipeline", "simulated", "--warm", "0")
+        with serving(tmp_path, *arguments) as server, server.client() as http:
+            vendors.desk.behave(Behaviour(faults={"daily": (Fault(kind="hang"),)}))
+            with pytest.raises(httpx.ReadTimeout):
+                http.post("/start", json={"transport": "daily"}, timeout=1.0)
+            until(lambda: http.get("/healthz").json()["slots_taken"] == 0)
+        assert not (tmp_path / "calls").exists()
+
+
+def test_a_burst_is_never_over_admitted(tmp_path: Path) -> None:
+    arguments = ("--pipeline", "simulated", "--slots", "3", "--warm", "1")
+    with serving(tmp_path, *arguments) as server, server.client() as http:
+
+        def start(_: int) -> httpx.Response:
+            return http.post("/start", json={})
+
+        with ThreadPoolExecutor(10) as pool:
+            answers = list(pool.map(start, range(10)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 3 + [429] * 7
+        assert http.get("/healthz").json()["slots_taken"] == 3
+        for answer in answers:
+            if answer.status_code == 200:
+                http.delete(f"/sessions/{answer.json()['sessionId']}")
+        assert http.get("/healthz").json()["slots_taken"] == 0

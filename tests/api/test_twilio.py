@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,30 +14,39 @@ import aiohttp
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from numpy.typing import NDArray
 
+import api.twilio
 import bots.bot
-from api.twilio import MAX_SETUP_CHARS, SETUP_SECS, VOICE_PATH
+from api.twilio import VOICE_PATH
+from bots.bot import DEFAULT_BOT
 from evals.corpus import LIBRIVOX
-from evals.simulators.phone import PHONE_HZ, NotTakenError, Number, Phone, Stream, ask, dial
-from hosts.transports import TransportSettings
-from hosts.twilio import TwilioSettings, signature
+from evals.simulators.phone import PHONE_HZ, NotTakenError, Number, Stream, ask, dial
+from hosts.admission import AdmissionSettings
+from hosts.legs import MAX_UNKNOWN_STREAMS
+from hosts.twilio import signature
+from hosts.twilio_stream import MAX_SETUP_CHARS
 from pipelines.headless import read_speech
 from pipelines.websocket import LEAD_SECS
 from records.recording import read_tracks
 from records.tracks import RATE_HZ
-from server import ServerSettings, create_app
+from tests.support.phones import (
+    LOUD,
+    TOKEN,
+    denied,
+    loud,
+    opened,
+    refused,
+    running,
+    say,
+    until,
+)
 from tests.support.serving import Served, free_port, serving
 
 pytestmark = pytest.mark.integration
 
 CLIP = LIBRIVOX / "sense_and_sensibility_01_austen_64kb-0880.wav"
-TOKEN = "the auth token of an account at twilio"
-LOUD = 1000
 CALL = {"CallSid": f"CA{'1' * 32}", "From": "+4930654321", "CallerCity": ""}
-
-Stop = Callable[[], bool]
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +63,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def number(served: Served, query: str = "") -> Number:
     return Number(f"{served.url}{VOICE_PATH}{query}", TOKEN)
-
-
-async def until(true: Stop, secs: float = 30) -> None:
-    async with asyncio.timeout(secs):
-        while not true():  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.01)
-
-
-def loud(phone: Phone, secs: float = 0.1) -> bool:
-    """Whether the bot was heard within the last `secs`."""
-    return bool((np.abs(phone.tracks()[-round(secs * PHONE_HZ) :, 1]) > LOUD).any())
 
 
 async def freed(served: Served) -> None:
@@ -185,37 +183,11 @@ async def give_back(served: Served, *streams: Stream) -> None:
     await freed(served)
 
 
-@asynccontextmanager
-async def opened(stream: Stream, token: str = TOKEN) -> AsyncGenerator[Any]:
-    """The stream's WebSocket, signed, with nothing said on it."""
-    headers = {"X-Twilio-Signature": signature(stream.url, (), token)}
-    async with (
-        aiohttp.ClientSession() as http,
-        http.ws_connect(stream.url, headers=headers) as socket,
-    ):
-        yield socket
-
-
-async def refused(stream: Stream, *messages: dict[str, Any] | str | bytes) -> int | None:
-    """How the server closes the stream after these."""
-    async with opened(stream) as socket:
-        for message in messages:
-            if isinstance(message, bytes):
-                await socket.send_bytes(message)
-            else:
-                await socket.send_str(message if isinstance(message, str) else json.dumps(message))
-        await asyncio.wait_for(socket.receive(), SETUP_SECS + 10)
-        return socket.close_code
-
-
 async def test_a_stream_must_be_signed_and_show_its_calls_token_once(served: Served) -> None:
     async with aiohttp.ClientSession() as http:
         stream, other = [await ask(http, number(served)) for _ in range(2)]
     for path in (stream.url, stream.url.replace(stream.session, "none")):
-        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-            async with opened(Stream(path, {}, ""), token="another"):
-                pass
-        assert caught.value.status == 403
+        assert await denied(Stream(path, {}, ""), token="another") == 403
     hello, start = stream.connected(), stream.start()
     foreign = Stream(stream.url, stream.parameters, other.call_sid).start()
     guess = Stream(stream.url, other.parameters, stream.call_sid).start()
@@ -236,16 +208,27 @@ async def test_a_stream_must_be_signed_and_show_its_calls_token_once(served: Ser
     for messages in wrong:
         assert await refused(stream, *messages) == 1008, messages
     async with opened(stream) as socket:
-        for message in (hello, start):
-            await socket.send_str(json.dumps(message))
+        await say(socket, hello, start)
         first = await asyncio.wait_for(socket.receive(), 30)
         assert json.loads(first.data)["event"] == "media"
         assert await refused(stream, hello, start) == 1008
     await give_back(served, other)
-    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-        async with opened(stream):
-            pass
-    assert caught.value.status == 404
+    assert await denied(stream) == 404
+
+
+async def test_streams_that_keep_silent_do_not_keep_the_right_one_out(served: Served) -> None:
+    """As long as there are few of them."""
+    async with aiohttp.ClientSession() as http:
+        stream = await ask(http, number(served))
+    async with AsyncExitStack() as silent:
+        for _ in range(MAX_UNKNOWN_STREAMS - 1):
+            await silent.enter_async_context(opened(stream))
+        async with opened(stream) as socket:
+            assert await denied(stream) == 409
+            await say(socket, stream.connected(), stream.start())
+            first = await asyncio.wait_for(socket.receive(), 30)
+            assert json.loads(first.data)["event"] == "media"
+    await freed(served)
 
 
 async def test_a_stream_takes_no_other_way_in(served: Served) -> None:
@@ -258,32 +241,70 @@ async def test_a_stream_takes_no_other_way_in(served: Served) -> None:
     await give_back(served, stream)
 
 
-@asynccontextmanager
-async def running(settings: ServerSettings) -> AsyncGenerator[str]:
-    """The server in this process; its address."""
-    config = uvicorn.Config(create_app(settings), port=settings.port, log_config=None)
-    server = uvicorn.Server(config)
-    serving = asyncio.ensure_future(server.serve())
-    try:
-        await until(lambda: server.started)
-        yield f"http://127.0.0.1:{settings.port}"
-    finally:
-        server.should_exit = True
-        await serving
-
-
 async def test_a_server_without_twilio_names_what_it_lacks(tmp_path: Path) -> None:
-    settings = ServerSettings(port=free_port(), data_dir=tmp_path, pipeline="simulated")
-    async with running(settings) as url, httpx.AsyncClient(trust_env=False) as http:
-        answer = await http.post(f"{url}{VOICE_PATH}", data=CALL)
+    async with (
+        running(tmp_path, transports=None) as server,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+        answer = await http.post(f"{server.url}{VOICE_PATH}", data=CALL)
         assert code(answer) == (424, "missing")
         for name in ("TWILIO_AUTH_TOKEN", "OFFHOOK_PUBLIC_URL"):
             assert name in answer.text
-        stream = Stream(f"{url.replace('http', 'ws')}/sessions/none/twilio", {}, "")
-        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-            async with opened(stream, token=""):
-                pass
-    assert caught.value.status == 403
+        url = f"{server.url.replace('http', 'ws')}/sessions/none/twilio"
+        assert await denied(Stream(url, {}, ""), token="") == 403
+
+
+async def test_who_waits_in_line_is_let_go_when_twilio_is_gone_or_waits_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = AdmissionSettings(queue=1, queue_secs=60.0)
+    async with (
+        running(tmp_path, slots=1, admission=line) as server,
+        aiohttp.ClientSession() as http,
+    ):
+        host = server.house.host
+        first = await ask(http, server.number())
+        asking = asyncio.ensure_future(ask(http, server.number()))
+        await until(lambda: host.admission.waiting == 1)
+        asking.cancel()
+        await until(lambda: host.admission.waiting == 0)
+        monkeypatch.setattr(api.twilio, "ANSWER_SECS", 0.2)
+        with pytest.raises(NotTakenError, match='<Reject reason="busy"'):
+            await ask(http, server.number())
+        assert (host.admission.waiting, host.live) == (0, 1)
+        await host.hang_up(first.session)
+        assert host.live == 0
+
+
+async def test_whom_twilio_no_longer_asks_for_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while there is no process yet."""
+    taking, never = asyncio.Event(), asyncio.Event()
+
+    async def take(**_: Any) -> None:
+        taking.set()
+        await never.wait()
+
+    async with running(tmp_path) as server, aiohttp.ClientSession() as http:
+        monkeypatch.setattr(server.house.nursery, "take", take)
+        asking = asyncio.ensure_future(ask(http, server.number()))
+        await taking.wait()
+        assert server.house.host.live == 1
+        asking.cancel()
+        await until(lambda: server.house.host.live == 0)
+
+
+async def test_a_server_that_stops_is_busy(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, aiohttp.ClientSession() as http:
+        stream = await ask(http, server.number())
+        server.house.host.drain.ask()
+        with pytest.raises(NotTakenError, match='<Reject reason="busy"'):
+            await ask(http, server.number())
+        # Who was asked to come before may come.
+        async with opened(stream) as socket:
+            await say(socket, stream.connected(), stream.start())
+            assert (await socket.receive_json(timeout=30))["event"] == "media"
 
 
 BRIEF = """
@@ -309,23 +330,19 @@ def last_sound_secs(track: NDArray[np.int16], rate_hz: int) -> float:
 async def test_the_last_sentence_is_heard_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, port = tmp_path / "bots" / "brief", free_port()
+    folder = tmp_path / "bots" / "brief"
     folder.mkdir(parents=True)
     (folder / "bot.toml").write_text(BRIEF)
     (folder / "prompt.md").write_text("Be brief.")
+    # The processes that wait are prepared for the default one.
+    (folder.parent / DEFAULT_BOT).symlink_to(bots.bot.BOTS / DEFAULT_BOT)
     monkeypatch.setattr(bots.bot, "BOTS", folder.parent)
-    phone_line = TwilioSettings(TOKEN, f"http://127.0.0.1:{port}")
-    settings = ServerSettings(
-        port=port,
-        data_dir=tmp_path / "data",
-        pipeline="simulated",
-        transports=TransportSettings(twilio=phone_line),
-    )
-    async with running(settings) as url:
-        brief = Number(f"{url}{VOICE_PATH}?bot=brief", TOKEN)
-        async with dial(brief, playout_secs=0.4) as phone:
-            await asyncio.wait_for(phone.over.wait(), 60)
-    call, record, events = record_of_the_last_call(settings.data_dir)
+    async with (
+        running(tmp_path / "data") as server,
+        dial(server.number("?bot=brief"), playout_secs=0.4) as phone,
+    ):
+        await asyncio.wait_for(phone.over.wait(), 60)
+    call, record, events = record_of_the_last_call(tmp_path / "data")
     assert record["reason"] == "idle"
     ended = [event["spoken"] for event in events if event["kind"] == "reply_ended"]
     assert ended == ["Hello.", "I will hang up now, good-bye."]

@@ -110,6 +110,13 @@ def test_a_bot_that_says_nothing_of_it_fills_waits_and_asks_twice() -> None:
     assert settings.budget.ear_ms == 800
 
 
+def test_a_farewell_is_short() -> None:
+    assert _settings().farewell
+    assert _settings(farewell=" ").farewell == ""
+    with pytest.raises(ValueError, match="farewell"):
+        _settings(farewell="Good-bye. " * 9)
+
+
 def test_more_phrases_than_eight_are_too_many() -> None:
     with pytest.raises(ValueError, match="phrases"):
         _settings(fillers={"phrases": ["Hm."] * 9})
@@ -118,6 +125,7 @@ def test_more_phrases_than_eight_are_too_many() -> None:
 def test_a_bot_in_another_language_speaks_no_english() -> None:
     settings = _settings(language="de", fillers={"after_ms": 900})
     assert settings.fillers.phrases == ()
+    assert settings.farewell == ""
     assert settings.fillers.after_ms == 900
     assert not settings.idle.enabled
 
@@ -125,10 +133,12 @@ def test_a_bot_in_another_language_speaks_no_english() -> None:
 def test_a_bot_in_another_language_says_what_it_is_told_to() -> None:
     settings = _settings(
         language="de",
+        farewell="Ich muss leider auflegen.",
         fillers={"phrases": ["Einen Moment."]},
         idle={"prompts": ["Sind Sie noch da?"], "goodbye": "Ich lege jetzt auf."},
     )
     assert settings.fillers.phrases == ("Einen Moment.",)
+    assert settings.farewell == "Ich muss leider auflegen."
     assert settings.idle.enabled
 
 
@@ -137,3 +147,22 @@ def test_a_sentence_for_a_tool_that_the_bot_lacks_is_named(tmp_path: Path) -> No
     bot = bots.bot.Bot(name="receptionist", prompt="Be kind.", settings=settings, has_tools=True)
     with pytest.raises(ConfigError, match=r"free_slot: .*did you mean 'free_slots'"):
         bot.tools(tmp_path)
+
+
+def test_a_bot_is_read_again_when_its_files_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bots.bot, "BOTS", tmp_path)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "bot.toml").write_text('title = "T"\nsummary = "S"\ngreeting = "Hi."\n')
+    (folder / "prompt.md").write_text("Be kind.")
+    first = load_bot("mine")
+    assert load_bot("mine") is first
+    (folder / "prompt.md").write_text("Be brief.")
+    assert load_bot("mine").prompt == "Be brief."
+    (folder / "tools.py").touch()
+    assert load_bot("mine").has_tools
+    (folder / "prompt.md").unlink()
+    with pytest.raises(ConfigError, match=r"prompt\.md"):
+        load_bot("mine")

@@ -13,8 +13,9 @@ from bots.call import Surroundings, run
 from bots.plan import CallPlan, TransportName, plan_call
 from errors import NotFoundError
 from hosts.daily import DailyRest
-from hosts.host import Line
+from hosts.legs import leg
 from hosts.rooms import DailyLine, RoomWish
+from hosts.session import Line
 from hosts.sidecars import Sidecars
 from hosts.site import LocalSite
 from hosts.transports import Transports, TransportSettings
@@ -30,7 +31,7 @@ def plan(transport: TransportName) -> CallPlan:
 
 async def wait_for_nobody(call: CallPlan, line: Line, folder: Path) -> tuple[str, bool]:
     """Why the call ended, and whether the bot had got in."""
-    transport = line.transport()
+    transport = leg(line.ticket()).transport()
     connected = asyncio.Event()
 
     @transport.event_handler("on_connected")

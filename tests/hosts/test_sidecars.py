@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from hosts.sidecars import SidecarError, Sidecars
+from hosts.vitals import process_state
 from providers.base import Sidecar
 
 pytestmark = pytest.mark.integration
@@ -34,6 +39,38 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "broken_server.py").write_text("raise SystemExit('no voice today')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return "small_server"
+
+
+FIRST = """
+import asyncio, sys
+from pathlib import Path
+from hosts.sidecars import Sidecars
+from providers.base import Sidecar
+async def main():
+    async with Sidecars(Path(sys.argv[1])) as sidecars:
+        await sidecars.start(Sidecar(name="small", module="small_server", args=("--x",)))
+        print(sidecars.url("small"), flush=True)
+        await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+@contextmanager
+def killed_server(run: Path) -> Generator[str]:
+    """Where the sidecar of a server is that has been killed."""
+    command = [sys.executable, "-c", FIRST, str(run)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        url = server.stdout.readline().strip()
+        server.kill()
+    yield url
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process is no more, or only its parent's to collect."""
+    async with asyncio.timeout(20):
+        while process_state(pid) not in (None, "Z"):  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.05)
 
 
 async def pid_at(url: str) -> int:
@@ -79,3 +116,53 @@ async def test_an_unknown_one_has_no_address() -> None:
     async with Sidecars() as sidecars:
         with pytest.raises(SidecarError, match="nothing"):
             sidecars.url("nothing")
+
+
+async def test_a_server_that_was_killed_leaves_them_to_the_next(
+    module: str, tmp_path: Path
+) -> None:
+    sidecar = Sidecar(name="small", module=module, args=("--x",))
+    with killed_server(tmp_path) as url:
+        pid = await pid_at(url)
+        async with Sidecars(tmp_path) as sidecars:
+            await sidecars.start(sidecar)
+            assert sidecars.url("small") == url
+            assert await pid_at(url) == pid
+            os.kill(pid, signal.SIGKILL)
+            await gone(pid)
+            async with asyncio.timeout(20):
+                while True:
+                    try:
+                        second = await pid_at(url)
+                        break
+                    except httpx.TransportError:
+                        await asyncio.sleep(0.1)
+    await gone(second)
+    assert second != pid
+
+
+async def test_one_with_other_arguments_is_not_taken_for_it_and_ends_too(
+    module: str, tmp_path: Path
+) -> None:
+    with killed_server(tmp_path) as url:
+        old = await pid_at(url)
+        async with Sidecars(tmp_path) as sidecars:
+            await sidecars.start(Sidecar(name="small", module=module))
+            assert sidecars.url("small") != url
+            assert await pid_at(url) == old
+    await gone(old)
+
+
+async def test_a_number_that_is_another_process_by_now_is_not_touched(
+    module: str, tmp_path: Path
+) -> None:
+    sidecar = Sidecar(name="small", module=module, args=("--x",))
+    with killed_server(tmp_path) as url:
+        pid = await pid_at(url)
+        os.kill(pid, signal.SIGKILL)
+        await gone(pid)
+        state = tmp_path / "sidecars" / "small.json"
+        state.write_text(state.read_text().replace(f'"pid":{pid}', f'"pid":{os.getpid()}'))
+        async with Sidecars(tmp_path) as sidecars:
+            await sidecars.start(sidecar)
+            assert await pid_at(sidecars.url("small")) != os.getpid()

@@ -8,7 +8,8 @@ from typing import Any, get_args
 import pytest
 
 from bots.plan import AnyTransport, CallPlan, TransportName, plan_call
-from errors import ConfigError
+from errors import ConfigError, NotFoundError
+from evals.simulators.vendors import Vendors
 from hosts.ice import credential
 from hosts.livekit import LiveKitLine
 from hosts.rooms import DailyLine
@@ -169,3 +170,22 @@ def test_a_room_is_dailys_alone() -> None:
     with pytest.raises(ConfigError) as caught:
         plan("livekit", room="standup")
     assert caught.value.field == "dailyRoom"
+
+
+async def test_the_line_of_an_earlier_server_can_be_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Vendors() as vendors:
+        monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
+        async with Transports() as transports:
+            made: Any = transports.line(plan("daily"))
+            await made.open()
+            left = transports.reopen({**made.holder(), "key": "key-1"})
+            assert left.holder() == made.holder() != {}
+            for _ in range(2):
+                await left.close()
+            with pytest.raises(NotFoundError):
+                await made._rest.find_room(made.holder()["daily_room"])
+            without = transports.reopen({})
+            await without.close()
+            assert (await without.open(), without.ticket(), without.holder()) == ({}, {}, {})

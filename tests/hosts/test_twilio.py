@@ -1,8 +1,7 @@
-"""Twilio's signature is Twilio's; a stream comes to its own call, once."""
+"""Twilio's signature is Twilio's, and the call's process is told whose stream may come."""
 
 from __future__ import annotations
 
-import json
 import string
 from typing import Any
 
@@ -11,22 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import BadRequestError, ConfigError
+from hosts.legs import TwilioLeg, leg
 from hosts.twilio import (
     SignatureError,
-    StreamStart,
     TwilioLine,
     TwilioSettings,
     check_call_sid,
-    check_connected,
-    read_start,
     signature,
     valid,
 )
-from hosts.websocket import TokenError
 
 pytestmark = pytest.mark.unit
 
-CALL, STREAM = f"CA{'1' * 32}", f"MZ{'2' * 32}"
+CALL = f"CA{'1' * 32}"
 
 URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
 PARAMS = {
@@ -172,46 +168,6 @@ def test_the_token_is_not_shown() -> None:
     assert "secret" not in repr(TwilioSettings("a secret"))
 
 
-def told(**changes: Any) -> dict[str, Any]:
-    """Twilio's documented `start` message."""
-    start = {
-        "accountSid": f"AC{'0' * 32}",
-        "streamSid": STREAM,
-        "callSid": CALL,
-        "tracks": ["inbound"],
-        "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
-        "customParameters": {"token": "word"},
-    }
-    message = {"event": "start", "sequenceNumber": "1", "streamSid": STREAM}
-    return message | {"start": start | changes}
-
-
-def test_a_start_is_read() -> None:
-    check_connected('{"event": "connected", "protocol": "Call", "version": "1.0.0"}')
-    start = read_start(json.dumps(told()))
-    assert (start.callSid, start.streamSid) == (CALL, STREAM)
-    assert start.customParameters == {"token": "word"}
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        told() | {"event": "media"},
-        told(callSid="CA1"),
-        told(streamSid=None),
-        told(mediaFormat={"encoding": "audio/x-l16", "sampleRate": 8000, "channels": 1}),
-        told(customParameters={"token": 7}),
-        {"event": "start"},
-        [],
-    ],
-)
-def test_what_is_no_start_is_refused(message: Any) -> None:
-    with pytest.raises(BadRequestError):
-        read_start(json.dumps(message))
-    with pytest.raises(BadRequestError):
-        check_connected(json.dumps(message))
-
-
 @pytest.mark.parametrize("sid", ["", "CA1", f"{CALL}\n", CALL.lower(), "../x"])
 def test_what_is_no_calls_name_is_refused(sid: str) -> None:
     assert check_call_sid(CALL) == CALL
@@ -220,38 +176,22 @@ def test_what_is_no_calls_name_is_refused(sid: str) -> None:
     assert caught.value.field == "CallSid"
 
 
-async def waiting() -> tuple[TwilioLine, StreamStart]:
-    """A line that waits for a call, and that call's stream."""
-    line = TwilioLine()
-    token = (await line.open())["token"]
+def test_the_calls_process_is_told_whose_stream_may_come() -> None:
+    line, other = TwilioLine(), TwilioLine()
     line.expect(CALL)
-    return line, read_start(json.dumps(told(customParameters={"token": token})))
+    ticket = line.ticket()
+    assert isinstance(leg(ticket), TwilioLeg)
+    assert ticket["call_sid"] == CALL
+    assert ticket["token"] != other.ticket()["token"]
 
 
-async def test_a_stream_begins_its_own_call_once() -> None:
-    line, start = await waiting()
-    line.receive(start)
-    with pytest.raises(TokenError):
-        line.receive(start)
+def test_nobody_may_come_before_a_call_is_expected() -> None:
+    with pytest.raises(BadRequestError):
+        leg(TwilioLine().ticket())
 
 
-async def test_a_stream_of_another_call_uses_nothing_up() -> None:
-    line, start = await waiting()
-    other = start.model_copy(update={"callSid": f"CA{'9' * 32}"})
-    tokenless = start.model_copy(update={"customParameters": {}})
-    for wrong in (other, tokenless):
-        with pytest.raises(TokenError):
-            line.receive(wrong)
-    line.receive(start)
-
-
-async def test_nobody_comes_before_a_call_is_expected_or_after_its_end() -> None:
+async def test_twilio_is_told_the_token_and_nothing_is_kept() -> None:
     line = TwilioLine()
-    token = (await line.open())["token"]
-    early = read_start(json.dumps(told(customParameters={"token": token})))
-    with pytest.raises(TokenError):
-        line.receive(early)
-    line.expect(CALL)
+    assert await line.open() == {"token": line.ticket()["token"]}
+    assert line.holder() == {}
     await line.close()
-    with pytest.raises(TokenError):
-        line.receive(early)

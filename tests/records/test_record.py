@@ -204,3 +204,19 @@ def test_lines_of_another_version_are_passed_over(tmp_path: Path) -> None:
     leave_behind(tmp_path, b'{"kind":"dreamt"}\n' + known.model_dump_json().encode() + b"\n")
 
     assert FolderStore(tmp_path).events("call-1") == [known]
+
+
+def test_one_dead_call_is_buried_once_and_a_live_one_never(tmp_path: Path) -> None:
+    leave_behind(tmp_path, b"")
+    store = FolderStore(tmp_path)
+    alive = store.open(facts("call-2"))
+
+    assert [store.bury("call-1"), store.bury("call-1"), store.bury("call-2")] == [
+        True,
+        False,
+        False,
+    ]
+    alive.close("idle")
+
+    assert (store.read("call-1").reason, store.read("call-2").reason) == ("crashed", "idle")
+    assert [store.bury(call_id) for call_id in ("never was", "../x", "call-2")] == [False] * 3

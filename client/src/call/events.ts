@@ -15,7 +15,8 @@ export type EndReason =
   | "idle"
   | "max_duration"
   | "never_joined"
-  | "server_stopped"
+  | "drained"
+  | "host_lost"
   | "provider_failed"
   | "crashed";
 

@@ -173,8 +173,10 @@ export function explainEnd(reason: EndReason): string | Problem {
       return "Nobody spoke for a while, so the call ended.";
     case "max_duration":
       return "The call reached its time limit.";
-    case "server_stopped":
+    case "drained":
       return "The server is being stopped, so the call ended.";
+    case "host_lost":
+      return "The server went away, so the bot ended the call.";
     case "provider_failed":
       return PROVIDER_FAILED;
     case "crashed":

@@ -1,0 +1,150 @@
+"""One caller's way in, from `/start` to the end of the process that carried the call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
+
+from pydantic import JsonValue, ValidationError
+
+from bots.plan import CallPlan
+from errors import NotFoundError, OffhookError
+from hosts.desk import Grant
+from hosts.vitals import Vitals
+from hosts.watch import Pulse, Watch
+from records.events import CALL_EVENT, CallStarted, EndReason
+
+if TYPE_CHECKING:
+    from hosts.nursery import Child
+
+_REASONS: dict[str, EndReason] = {reason: reason for reason in get_args(EndReason)}
+MARGIN_SECS = 120
+"""How much longer than the longest call its process, room, token or credential lives."""
+
+
+class Line(Protocol):
+    """The caller's end of one call, whichever way they come, in the process that answers HTTP."""
+
+    async def open(self) -> Mapping[str, object]:
+        """Make what the caller needs to come in; what `/start` answers of it.
+
+        Raises:
+            OffhookError: It cannot be made; `close` is called nevertheless.
+        """
+        ...
+
+    def ticket(self) -> dict[str, JsonValue]:
+        """How the call's process reaches the caller; once the line is open."""
+        ...
+
+    def holder(self) -> dict[str, JsonValue]:
+        """What another process needs to close the line; once it is open."""
+        ...
+
+    async def close(self) -> None:
+        """Give back whatever `open` made, however far it came."""
+        ...
+
+
+@dataclass(frozen=True)
+class Errands:
+    """What is done for a host by whoever knows weights, records and rooms."""
+
+    prepare: Callable[[CallPlan], Awaitable[None]]
+    """Start what the plan needs beside the call; raises OffhookError."""
+    brief: Callable[[CallPlan], dict[str, JsonValue]]
+    """What a call's process must know of this machine: `site`, `records`, `state_dir`."""
+    bury: Callable[[str], object]
+    """Close the record of a call whose process is dead; blocking, for a thread."""
+    reopen: Callable[[Mapping[str, Any]], Line]
+    """The line of a call that another process opened, by its `holder`; good for closing."""
+
+
+@dataclass(eq=False)
+class Session:
+    """Made by `/start`, gone with the call."""
+
+    id: str
+    plan: CallPlan
+    line: Line
+    grant: Grant
+    """Its slots."""
+    key: str | None = None
+    """Name of the caller's key, if they have one."""
+    stage: Literal["opening", "calling", "closing"] = "opening"
+    child: Child | None = None
+    vitals: Vitals | None = None
+    """Of the process, once it was told to begin."""
+    began_secs: float = 0.0
+    invitation: asyncio.Future[Mapping[str, object]] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    task: asyncio.Task[None] | None = None
+
+    def begin(self, child: Child, now_secs: float) -> None:
+        """Its process was told to begin."""
+        life_secs = self.plan.bot.settings.limits.max_call_secs + MARGIN_SECS
+        self.child, self.stage, self.began_secs = child, "calling", now_secs
+        self.vitals = Vitals(now_secs, life_secs)
+
+    def tell(self, op: str) -> None:
+        """Tell its process something, if there is one."""
+        if self.child:
+            self.child.channel.tell(op)
+
+    def kill(self) -> None:
+        """End its process at once, if there is one."""
+        if self.child and not self.child.exited.is_set():
+            self.child.kill()
+
+    def refuse(self, error: OffhookError) -> None:
+        """Nobody can come in."""
+        if not self.invitation.done():
+            self.invitation.set_exception(error)
+        # Whoever waited for it may be gone.
+        self.invitation.exception()
+
+    def holder(self) -> dict[str, JsonValue]:
+        """What another host needs to look after it; once its line is open."""
+        return {**self.line.holder(), "key": self.key}
+
+    def hear(self, message: Mapping[str, Any], watch: Watch) -> Pulse | None:
+        """Take what its process told; its pulse, if that was it. What cannot be read is nothing."""
+        vitals, op = self.vitals, message.get("op")
+        if vitals is None or self.child is None:
+            return None
+        if op == "pulse":
+            vitals.pulsed()
+            pulse = Pulse.read(message)
+            watch.pulse(self.child.name, pulse)
+            return pulse
+        if op == "ended":
+            vitals.told_end(_REASONS.get(str(message.get("reason")), "crashed"))
+        elif op == "event":
+            try:
+                event = CALL_EVENT.validate_python(message.get("event"))
+            except ValidationError:
+                return None
+            # The record's first line is written when the caller has come.
+            vitals.arrived = vitals.arrived or isinstance(event, CallStarted)
+            watch.event(self.plan, event)
+        return None
+
+
+def unknown_session() -> NotFoundError:
+    """What is said where there is no such session."""
+    return NotFoundError(
+        "There is no such session; it has ended or never began. Start a new call.",
+        code="unknown_session",
+    )
+
+
+def foremost(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one a person can do something about, of those that came at once."""
+    ours, _ = errors.split(OffhookError)
+    first = (ours or errors).exceptions[0]
+    if isinstance(first, BaseExceptionGroup):
+        return foremost(cast("BaseExceptionGroup[BaseException]", first))
+    return first
