@@ -125,11 +125,13 @@ async def _talk(
     clips: list[tuple[Path, bytes]],
 ) -> None:
     from bots.call import Surroundings, run
+    from bots.greeting import FOLDER
 
     around = Surroundings(
         site=site,
         records=FolderStore(options.data_dir / "calls"),
         state_dir=_state_dir(plan, options),
+        greetings=options.data_dir / FOLDER,
         audio=options.out,
         listener=script.listen,
     )

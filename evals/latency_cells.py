@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import uvloop
+
 from evals.simulators.behaviour import Behaviour, Ears, Latency, Line, Rule, Voice, Wits
 
 if TYPE_CHECKING:
@@ -145,7 +147,10 @@ def run_cell(job: Job) -> Notes:
 
     os.environ[VENDORS] = job.vendors  # noqa: TID251 - this process's own vendors
     configure("WARNING")
-    return asyncio.run(_call(job))
+    if CELLS[job.cell].bot == "pipecat":
+        return asyncio.run(_call(job))
+    # What the process of each of our calls runs on.
+    return uvloop.run(_call(job))
 
 
 async def _call(job: Job) -> Notes:

@@ -45,8 +45,10 @@ class Speech:
         """
         while (item := await self._texts.get()) is not None:
             ready_at, text = item
+            # What making it takes is in the time that a voice is given.
+            sound = self._chunks(text)
             await _sleep_until(ready_at)
-            for chunk in self._chunks(text):
+            for chunk in sound:
                 yield await self._course.next() or chunk
                 await asyncio.sleep(chunk.secs / self._voice.speed)
             yield "said"

@@ -1,0 +1,27 @@
+"""How late an event loop runs what is due."""
+
+from __future__ import annotations
+
+import asyncio
+
+_NAP_SECS = 0.02
+
+
+class LagProbe:
+    """Sleeps shortly, again and again, and notes by how much each sleep was too long."""
+
+    def __init__(self) -> None:
+        self.late_ms: list[float] = []
+
+    async def run(self) -> None:
+        """Note, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _NAP_SECS
+            await asyncio.sleep(_NAP_SECS)
+            self.late_ms.append((loop.time() - due) * 1000)
+
+    def take(self) -> list[float]:
+        """What was noted since the last time."""
+        taken, self.late_ms = self.late_ms, []
+        return taken
