@@ -218,8 +218,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     renew_all(arguments.data)
     settings = _server_settings(arguments)
     settings.check()
-    from api.listening import listen
+    from api.listening import allow_connections, listen
 
+    allow_connections()
     listener = listen(settings.host, settings.port)
     from api.serving import Serving
     from bots import tracing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 
 from errors import ConfigError
@@ -28,3 +29,13 @@ def listen(host: str, port: int) -> socket.socket:
             field="port",
         ) from error
     return listener
+
+
+def allow_connections() -> None:
+    """Let this process have as many descriptors as it may.
+
+    The usual limit of 1024 is there for programs that call `select`, and idle connections would
+    use it up, so that no process could be had for a call.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

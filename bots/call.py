@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import ErrorFrame, InterruptionFrame, TTSSpeakFrame
@@ -43,6 +44,8 @@ from records.recording import RecordingFile
 Stages = cascade.Stages
 """What `build_stages` makes."""
 
+BUILD_SECS = 60.0
+"""How long the stages may take to build."""
 JOIN_SECS = 30.0
 """How long the caller may take to connect."""
 END_SECS = 5.0
@@ -201,7 +204,10 @@ class _Call:
             )
         )
         made = stages or asyncio.to_thread(build_stages, plan, self._around.site)
-        built = self._assemble(await made)
+        ready = await self._ready(made)
+        if ready is None:
+            return self._around.over.result() if self._around.over.done() else "provider_failed"
+        built = self._assemble(ready)
         runner = WorkerRunner(handle_sigint=False)
         await runner.add_workers(built)
         async with asyncio.TaskGroup() as group:
@@ -221,6 +227,17 @@ class _Call:
                 for helper in helpers:
                     helper.cancel()
         return reason
+
+    async def _ready(self, made: Awaitable[Stages]) -> Stages | None:
+        """The stages; None if the call is over before they are made, or they take too long."""
+        making = asyncio.ensure_future(made)
+        first: set[asyncio.Future[Any]] = {making, self._around.over}
+        await asyncio.wait(first, timeout=BUILD_SECS, return_when=asyncio.FIRST_COMPLETED)
+        if making.done():
+            return making.result()
+        making.cancel()
+        logger.error("the pipeline of the call was not built")
+        return None
 
     async def _until_over(self) -> EndReason:
         """Wait for the caller, then for whatever ends the call first."""

@@ -190,12 +190,13 @@ class Channel:
         try:
             async with asyncio.timeout(timeout_secs):
                 return await answer
-        except TimeoutError as error:
-            raise ChannelClosedError(f"{op}: no answer within {timeout_secs:.1f} s.") from error
-        except asyncio.CancelledError:
+        except (TimeoutError, asyncio.CancelledError) as error:
+            # The answer may have come in that very moment, and nobody takes what it brought.
             if answer.done() and not answer.cancelled() and not answer.exception():
                 close_fds(answer.result()[1])
-            raise
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise ChannelClosedError(f"{op}: no answer within {timeout_secs:.1f} s.") from error
         finally:
             self._waiting.pop(number, None)
 

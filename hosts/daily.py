@@ -14,6 +14,7 @@ from loguru import logger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from errors import NotFoundError, OffhookError
+from hosts.ledger import Ledger
 from hosts.retry import Miss, Patience, wait_secs
 from providers.base import endpoint, secret
 
@@ -61,9 +62,17 @@ class DailyRest:
     Args:
         url: Base URL of the API.
         patience: How long each call is tried.
+        ledger: Where the rooms that exist are written down.
     """
 
-    def __init__(self, url: str = API_URL, *, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        url: str = API_URL,
+        *,
+        patience: Patience | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self._ledger = ledger or Ledger()
         self._url = url
         self._patience = patience or Patience()
         self._http: httpx.AsyncClient | None = None
@@ -87,6 +96,8 @@ class DailyRest:
         Raises:
             DailyError: It was not made, or nobody knows; delete it by its name in any case.
         """
+        # From here on it may exist, whatever becomes of us.
+        self._ledger.add(name)
         body = {"name": name, "privacy": "private", "properties": properties}
         try:
             answer = await self._ask("POST", "/rooms", body)
@@ -126,6 +137,7 @@ class DailyRest:
         except _RefusedError as error:
             if error.answered != _NOT_FOUND:
                 raise
+        self._ledger.drop(name)
 
     async def mint_token(self, properties: Mapping[str, object]) -> str:
         """A token that opens a room.

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,10 @@ from loguru import logger
 from hosts.channel import Channel, ChannelClosedError, close_fds
 from hosts.forkserver import CHILD, IDLE_SECS, ForkError
 from hosts.offspring import Child
+from hosts.packet import peer_pid
 from hosts.rundir import call_socket, fork_socket
 from hosts.stamp import ROOT, stamp
+from hosts.vitals import process_state
 from pipelines.config import PipelineConfig
 
 START_SECS = 30.0
@@ -29,6 +32,8 @@ QUIT_SECS = 2.0
 """How long it may take to end before it is killed."""
 _POLL_SECS = 0.02
 _ASK_SECS = 2.0
+_ASKS = 15
+"""How often one that was found is asked; it may have been told to load everything just before."""
 
 
 @dataclass(frozen=True)
@@ -92,21 +97,29 @@ class ForkClient:
 
     @classmethod
     async def _find(cls, origin: Origin, wanted: str) -> ForkClient | None:
-        path = fork_socket(origin.run)
-        with contextlib.suppress(ChannelClosedError, ProcessLookupError):
-            probe = await Channel.connect(path, on_message=_unheard, on_closed=_unheeded)
-            try:
-                status = await probe.ask("status", timeout_secs=_ASK_SECS)
-                client = cls(int(status["pid"]))
-            finally:
-                probe.close()
-            if not await client._connected(path):
-                client.part()
-                return None
-            if status["stamp"] == wanted:
-                return client
+        sock = _connect(fork_socket(origin.run))
+        if sock is None:
+            return None
+        try:
+            client = cls(peer_pid(sock))
+        except (OSError, ValueError):
+            sock.close()
+            return None
+        client._attach(sock)
+        try:
+            status = await client._status()
+        except BaseException:
+            client.part()
+            raise
+        if status and status.get("stamp") == wanted:
+            return client
+        if status:
             logger.info("the fork server is of another time; a new one takes its place")
-            await client.end()
+        else:
+            # It keeps every other one out.
+            logger.warning("the fork server does not answer; a new one takes its place")
+            client.kill()
+        await client.end()
         return None
 
     @classmethod
@@ -115,7 +128,7 @@ class ForkClient:
         path = fork_socket(origin.run)
         try:
             async with asyncio.timeout(START_SECS):
-                while not await client._connected(path):  # noqa: ASYNC110 - a file appears
+                while not client._connected(path):  # noqa: ASYNC110 - a file appears
                     await asyncio.sleep(_POLL_SECS)
         except TimeoutError as error:
             await client.end()
@@ -196,16 +209,32 @@ class ForkClient:
             raise ChannelClosedError("The fork server is not connected.")
         return self._channel
 
-    async def _connected(self, path: Path) -> bool:
+    def _connected(self, path: Path) -> bool:
         if self._pidfd is None:
             raise ForkError("The fork server ended as soon as it was started; the log says why.")
-        try:
-            self._channel = await Channel.connect(
-                path, on_message=_unheard, on_closed=self.gone.set
-            )
-        except ChannelClosedError:
+        sock = _connect(path)
+        if sock is None:
             return False
+        if peer_pid(sock) != self.pid:
+            # One that is about to end, or keeps ours out.
+            sock.close()
+            return False
+        self._attach(sock)
         return True
+
+    def _attach(self, sock: socket.socket) -> None:
+        self._channel = Channel(sock, on_message=_unheard, on_closed=self.gone.set)
+
+    async def _status(self) -> dict[str, Any] | None:
+        """What it says of itself; None if it is stopped, hangs or is gone."""
+        line = self._line()
+        for _ in range(_ASKS):
+            with contextlib.suppress(ChannelClosedError):
+                return await line.ask("status", timeout_secs=_ASK_SECS)
+            # One that still loads answers when it has.
+            if line.closed or process_state(self.pid) in (None, "T", "t", "Z"):
+                break
+        return None
 
     def _end(self) -> None:
         """The process has ended."""
@@ -254,5 +283,13 @@ def _unheard(message: dict[str, Any], fds: list[int]) -> None:
     """The fork server speaks only when it is asked."""
 
 
-def _unheeded() -> None:
-    """The end of a probe's connection is found by its next request."""
+def _connect(path: Path) -> socket.socket | None:
+    """A connection to whoever listens at `path`; None if nobody does."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.setblocking(False)
+    try:
+        sock.connect(str(path))
+    except OSError:
+        sock.close()
+        return None
+    return sock

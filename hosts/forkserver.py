@@ -26,7 +26,8 @@ from loguru import logger
 
 from errors import BadRequestError, ConfigError, OffhookError
 from hosts import packet
-from hosts.rundir import call_socket, fork_socket
+from hosts.identity import note
+from hosts.rundir import call_socket, fork_socket, noted_call
 from hosts.stamp import stamp
 
 if TYPE_CHECKING:
@@ -192,6 +193,9 @@ class ForkServer:
             finally:
                 listener.close()
             self._children[pid] = path
+            # Before anybody can give it a call. Without it the call is as good.
+            with contextlib.suppress(OSError):
+                note(noted_call(path), pid)
             return _Answer({"pid": pid}, os.pidfd_open(pid))
         except OSError as error:
             if not pid:
@@ -244,6 +248,7 @@ class ForkServer:
             if os.waitpid(pid, os.WNOHANG)[0]:
                 del self._children[pid]
                 path.unlink(missing_ok=True)
+                noted_call(path).unlink(missing_ok=True)
 
 
 def _noted(*_: object) -> None:

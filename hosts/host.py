@@ -15,9 +15,9 @@ from pydantic import JsonValue
 from bots.plan import CallPlan
 from errors import OffhookError
 from hosts.admission import Admission
+from hosts.channel import ChannelClosedError
 from hosts.drain import Drain, DrainingError
 from hosts.session import Errands, Line, Session, foremost, unknown_session
-from hosts.vitals import process_state
 from hosts.watch import Nobody, Watch, refusal
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ class Host:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Should it be a failure that leads here, nothing is left to wait for either.
+        self.drained.set()
         await self.close()
         if self._tending:
             self._tending.cancel()
@@ -98,7 +100,7 @@ class Host:
 
     @property
     def live(self) -> int:
-        """Sessions that hold slots."""
+        """Sessions whose line is not closed yet."""
         return len(self._sessions)
 
     @property
@@ -107,7 +109,7 @@ class Host:
         return self._admission
 
     async def admit(self, plan: CallPlan, line: Line, *, key: str | None = None) -> Session:
-        """Take the plan's slots and open the line; they are taken until it is closed.
+        """Take the plan's slots and open the line; they are taken until the process is gone.
 
         Waits only where there is a line for slots, and nothing here is slow: a refusal is quick.
 
@@ -149,7 +151,7 @@ class Host:
             return await asyncio.shield(session.invitation)
         except asyncio.CancelledError:
             # Whoever asked is gone.
-            self._cancel(session)
+            session.cancel()
             raise
 
     def line(self, session_id: str, kind: type[AnyLine]) -> AnyLine:
@@ -194,7 +196,7 @@ class Host:
         if session is None or session.task is None:
             return
         if session.stage == "opening":
-            self._cancel(session)
+            session.cancel()
         session.tell("hang_up")
         await self._see_out([session])
 
@@ -230,6 +232,9 @@ class Host:
         self._start(session, child)
         assert session.vitals
         session.vitals.arrived = state.get("stage") != "waiting"
+        if state.get("reason"):
+            # It is ending, and has said so to whoever is gone.
+            session.hear({"op": "ended", "reason": state["reason"]}, self._watch)
         session.tell("renew")
         session.refuse(unknown_session())
         self._look_after(session)
@@ -252,7 +257,9 @@ class Host:
             # From here on nobody cancels: what was made must go.
             session.stage = "closing"
             await self._bury(session)
-            await self._close_line(session)
+            # A room's deletion takes its time, and nothing of this machine.
+            self._admission.give_back(session.grant)
+            await session.close_line(CLOSE_SECS)
 
     async def _open(self, session: Session) -> None:
         """Have the line opened and a process ready, and tell it to begin."""
@@ -263,16 +270,15 @@ class Host:
                 group.create_task(self._take(session))
         except BaseExceptionGroup as errors:
             raise foremost(errors) from errors
-        child, line = session.child, session.line
-        assert child
-        order: dict[str, Any] = {
-            "session": session.id,
-            "plan": session.plan.to_json(),
-            "ticket": line.ticket(),
-            "holder": session.holder(),
-            **self._errands.brief(session.plan),
-        }
-        await child.channel.ask("begin", **order)
+        order = {**session.order(), **self._errands.brief(session.plan)}
+        try:
+            child = await session.command(order)
+        except ChannelClosedError as error:
+            logger.error("a process is replaced before its call began: {}", error.message)
+            # What it was told must not be done twice.
+            await session.end_process(END_SECS)
+            await self._take(session)
+            child = await session.command(order)
         self._start(session, child)
         if not session.invitation.done():
             session.invitation.set_result(opening.result())
@@ -304,33 +310,28 @@ class Host:
 
     async def _bury(self, session: Session) -> None:
         """See that the process is gone, and that its record says how the call ended."""
-        child, vitals = session.child, session.vitals
+        child = session.child
         if child is None:
             return
-        session.kill()
-        try:
-            async with asyncio.timeout(END_SECS):
-                await child.exited.wait()
-        except TimeoutError:
-            logger.error("the process {} of call {} cannot be ended", child.pid, session.plan.id)
-        if vitals is None:
-            return
-        await asyncio.to_thread(self._errands.bury, session.plan.id)
+        await session.end_process(END_SECS)
         self._admission.gone(child.name)
+        try:
+            await asyncio.to_thread(self._errands.bury, session.plan.id)
+        except Exception:  # noqa: BLE001 - a full disk must not reach the other calls
+            logger.exception("the record of call {} was not closed", session.plan.id)
+        try:
+            self._tell_end(session)
+        except Exception:  # noqa: BLE001 - nor whoever counts
+            logger.exception("the end of call {} was not told", session.plan.id)
+
+    def _tell_end(self, session: Session) -> None:
+        if session.vitals is None:
+            return
         secs = asyncio.get_running_loop().time() - session.began_secs
-        reason = vitals.epitaph()
+        reason = session.vitals.epitaph()
         if reason == "crashed":
             logger.error("the process of call {} died", session.plan.id)
         self._watch.ended(session.plan, reason, secs)
-
-    async def _close_line(self, session: Session) -> None:
-        try:
-            async with asyncio.timeout(CLOSE_SECS):
-                await session.line.close()
-        except TimeoutError:
-            logger.error("the line of call {} did not close in time", session.plan.id)
-        except Exception:  # noqa: BLE001 - the slots must come back
-            logger.exception("the line of call {} did not close", session.plan.id)
 
     async def _see_out(self, sessions: Sequence[Session]) -> None:
         """Wait for ends that were asked for, then see to them."""
@@ -341,7 +342,7 @@ class Host:
         late = [session for session in sessions if session.task not in done]
         for session in late:
             session.kill()
-            self._cancel(session)
+            session.cancel()
         if late:
             await asyncio.wait(tasks - done, timeout=CLOSE_SECS)
 
@@ -356,20 +357,11 @@ class Host:
             if renewing:
                 renew_secs = now_secs + RENEW_SECS
             for session in list(self._sessions.values()):
-                if renewing:
-                    session.tell("renew")
-                self._look_at(session, now_secs)
+                try:
+                    session.tend(now_secs, renew=renewing)
+                except Exception:  # noqa: BLE001 - the others must be tended
+                    logger.exception("call {} could not be looked at", session.plan.id)
             self._go_on_draining(now_secs)
-
-    def _look_at(self, session: Session, now_secs: float) -> None:
-        child, vitals = session.child, session.vitals
-        if child is None or vitals is None or session.stage != "calling":
-            return
-        vitals.look(now_secs)
-        state = process_state(child.pid) if vitals.quiet else None
-        if vitals.verdict(exited=child.exited.is_set(), state=state) == "kill":
-            logger.error("call {} is killed: its process ({}) hangs", session.plan.id, state)
-            child.kill()
 
     def _go_on_draining(self, now_secs: float) -> None:
         if self.drain.begun:
@@ -384,15 +376,9 @@ class Host:
     def _cancel_opening(self, session: Session, *, op: str) -> None:
         """End a session that has no call; tell the call of any other."""
         if session.stage == "opening":
-            self._cancel(session)
+            session.cancel()
         else:
             session.tell(op)
-
-    def _cancel(self, session: Session) -> None:
-        """End the session's task, unless it is ending."""
-        task = session.task
-        if task and session.stage != "closing" and not task.cancelling():
-            task.cancel()
 
     def _forget(self, session: Session) -> None:
         if self._sessions.pop(session.id, None):

@@ -30,6 +30,10 @@ from providers.models import ModelStore
 from records.levels import Levels
 from records.record import FolderStore
 
+_LOOKS = 4
+"""How often the calls of an earlier server that do not answer are asked again."""
+_LOOK_SECS = 2.0
+"""Before each of these; they may take as long again to answer."""
 DEFAULT_WARM = 1
 """How many processes wait for a caller, with the default pipeline built."""
 
@@ -85,7 +89,7 @@ class House:
         self._stack = AsyncExitStack()
         self._settled = False
         """Whether everything that is done before the first call was done, or failed."""
-        self.transports = Transports(settings.transports)
+        self.transports = Transports(settings.transports, run=run)
         self.nursery = Nursery(run, warm=settings.warm, log_level=settings.log_level)
         errands = Errands(
             prepare=self.ready,
@@ -191,8 +195,9 @@ class House:
         await enter(self.nursery)
         await enter(self.host)
         adopted = await self.host.adopt(await self.nursery.adopt())
-        await asyncio.to_thread(self._records.close_orphans)
         group = await enter(asyncio.TaskGroup())
+        tidying = group.create_task(self._tidy())
+        self._stack.callback(tidying.cancel)
         warming = group.create_task(self._warm_default())
         self._stack.callback(warming.cancel)
         if adopted:
@@ -205,22 +210,35 @@ class House:
     async def _warm_default(self) -> None:
         """Make the first call as quick as the second, if the default pipeline can run here."""
         config = self.default
-        lacking = await asyncio.to_thread(self.lacks, config)
-        if lacking:
-            logger.warning("the pipeline {} is not ready: {}", config.name, " ".join(lacking))
         try:
-            if not lacking:
-                await self._site.prepare(config)
-            await self._prepare_processes(None if lacking else self._recipe())
-            if not lacking:
-                snapshot = self._site.snapshot(config)
-                await warm_model(config, snapshot, bots_dir=self._data_dir / "bots")
+            recipe = await self._recipe()
+            # Other pipelines and bots need processes whatever becomes of the default.
+            await self._prepare_processes(recipe)
+            if recipe:
+                await warm_model(config, recipe.site, bots_dir=self._data_dir / "bots")
         except OffhookError as error:
             logger.error("the pipeline {} did not start: {}", config.name, error.message)
         except Exception:  # noqa: BLE001 - calls that go on must not end with it
             logger.exception("the pipeline {} did not start", config.name)
         finally:
             self._settled = True
+
+    async def _tidy(self) -> None:
+        """Take over late what did not answer, end what never does, close what the dead left."""
+        heirs, close_orphans = self.nursery.heirs, self._records.close_orphans
+        try:
+            await asyncio.to_thread(close_orphans)
+            for _ in range(_LOOKS):
+                if not heirs.silent:
+                    break
+                await asyncio.sleep(_LOOK_SECS)
+                if late := await self.host.adopt(await self.nursery.adopt()):
+                    logger.warning("{} more calls of an earlier server go on", late)
+            if await heirs.end():
+                await asyncio.to_thread(close_orphans)
+            await self.transports.close_left()
+        except Exception:  # noqa: BLE001 - calls that go on must not end with it
+            logger.exception("what an earlier server left could not be put in order")
 
     async def _prepare_processes(self, recipe: Recipe | None) -> None:
         """Have the calls' processes made for every pipeline that can run here."""
@@ -231,11 +249,24 @@ class House:
         weights = {name: self._models.weights(name) for name in names}
         await self.nursery.prepare(configs, weights, recipe)
 
-    def _recipe(self) -> Recipe:
-        plan = plan_call(pipeline=self._default_source)
-        records = str(self._data_dir / "calls")
-        site = self._site.snapshot(plan.config)
-        return Recipe(plan=plan.to_json(), site=site, records=records)
+    async def _recipe(self) -> Recipe | None:
+        """What warm children build; None, said in the log, if the default cannot run now."""
+        config = self.default
+        lacking = await asyncio.to_thread(self.lacks, config)
+        if lacking:
+            logger.warning("the pipeline {} is not ready: {}", config.name, " ".join(lacking))
+            return None
+        try:
+            await self._site.prepare(config)
+            plan = plan_call(pipeline=self._default_source)
+            site = self._site.snapshot(plan.config)
+        except OffhookError as error:
+            logger.error("the pipeline {} did not start: {}", config.name, error.message)
+            return None
+        except Exception:  # noqa: BLE001 - a bot's folder may hold anything
+            logger.exception("the pipeline {} did not start", config.name)
+            return None
+        return Recipe(plan=plan.to_json(), site=site, records=str(self._data_dir / "calls"))
 
     def _state_dir(self, bot: str) -> Path:
         return self._data_dir / "bots" / bot

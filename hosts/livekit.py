@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,6 +91,7 @@ class LiveKitLine:
 
     async def open(self) -> Mapping[str, object]:
         """Sign the person's token."""
+        await asyncio.to_thread(importlib.import_module, "livekit.api")
         return {"url": self._settings.url, "token": self._mint("caller", "Caller")}
 
     def ticket(self) -> dict[str, JsonValue]:

@@ -17,8 +17,8 @@ from errors import OffhookError
 from hosts.channel import ChannelClosedError
 from hosts.fork_client import ForkClient, Load, Origin
 from hosts.forkserver import CHILD, IDLE_SECS, ForkError
+from hosts.heirs import Heirs
 from hosts.offspring import Child
-from hosts.rundir import call_sockets
 from pipelines.config import PipelineConfig
 
 __all__ = ["Child", "Metrics", "Nursery", "Recipe"]
@@ -27,8 +27,6 @@ TAKE_SECS = 10.0
 """How long a call waits for a process."""
 WARM_SECS = 60.0
 """How long a child may take to build its stages."""
-STATE_SECS = 2.0
-"""How long a process that an earlier server left may take to say what it does."""
 _FORK_SECS = 5.0
 """How long the fork server may take for a fork before it counts as dead."""
 _SETTLE_SECS = 0.25
@@ -81,6 +79,7 @@ class Nursery:
     Attributes:
         leave_running: Whether leaving the context leaves the fork server to its idle limit.
         metrics: What is counted.
+        heirs: The calls of an earlier server.
     """
 
     def __init__(
@@ -94,6 +93,7 @@ class Nursery:
     ) -> None:
         self.leave_running = False
         self.metrics = Metrics()
+        self.heirs = Heirs(run)
         self._origin = Origin(run, log_level, child, idle_secs)
         self._load = Load()
         self._target = warm
@@ -194,22 +194,12 @@ class Nursery:
             self._taken()
 
     async def adopt(self) -> list[Child]:
-        """The processes of calls that an earlier server left; what nobody listens on is removed."""
-        found: list[Child] = []
-        for path in call_sockets(self._origin.run):
-            if path.stem in self._names:
-                continue
-            try:
-                child = await Child.find(path, timeout_secs=STATE_SECS)
-            except ChannelClosedError as error:
-                if isinstance(error.__cause__, ConnectionRefusedError):
-                    path.unlink(missing_ok=True)
-                else:
-                    logger.warning("a call's process could not be adopted: {}", error.message)
-                continue
-            if child:
-                self._names.add(child.name)
-                found.append(child)
+        """The processes of calls that an earlier server left, at most 2 s later.
+
+        Asked again it looks only for those that did not answer; see `heirs`.
+        """
+        found = await self.heirs.find(ours=self._names)
+        self._names.update(child.name for child in found)
         return found
 
     def _watch(self, work: Coroutine[Any, Any, None]) -> None:
@@ -226,12 +216,18 @@ class Nursery:
                 logger.error("the fork server died; it is started again, and calls go on")
             except OffhookError as error:
                 logger.error("the fork server did not start: {}", error.message)
-                if self._first and not self._first.done():
-                    self._first.set_exception(error)
+                self._fail_first(error)
+            except Exception as error:  # noqa: BLE001 - the calls must not end with it
+                logger.exception("the fork server did not start")
+                self._fail_first(ForkError(f"The fork server did not start: {error}"))
             deaths = 0 if loop.time() - began_secs > _STEADY_SECS else deaths
             await asyncio.sleep(_RETRY_SECS[min(deaths, len(_RETRY_SECS) - 1)])
             self.metrics.restarts += 1
             deaths += 1
+
+    def _fail_first(self, error: OffhookError) -> None:
+        if self._first and not self._first.done():
+            self._first.set_exception(error)
 
     async def _serve(self) -> None:
         """One life of the fork server."""
@@ -240,10 +236,12 @@ class Nursery:
             told = await server.prepare(self._load)
             logger.info("the fork server is ready: {} MB", told["rss_bytes"] // 1_000_000)
             self._up.set()
+            # Whoever prepared may have been told that it failed.
+            self._wanted.set()
             if self._first and not self._first.done():
                 self._first.set_result(None)
             await server.gone.wait()
-        except OffhookError:
+        except Exception:
             await server.end()
             raise
         finally:
@@ -319,8 +317,8 @@ class Nursery:
                 try:
                     await self._raise_one()
                     failures = 0
-                except OffhookError as error:
-                    logger.warning("a child did not get warm: {}", error.message)
+                except Exception as error:  # noqa: BLE001 - the calls must not end with it
+                    logger.warning("a child did not get warm: {!r}", error)
                     failures += 1
                     await asyncio.sleep(_RETRY_SECS[min(failures, len(_RETRY_SECS) - 1)])
 

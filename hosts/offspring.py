@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections import deque
@@ -60,7 +61,7 @@ class Child:
             child.channel = await Channel.connect(
                 path, on_message=child._hear, on_closed=child._heard_out
             )
-        except ChannelClosedError:
+        except BaseException:
             child._forget()
             raise
         return child
@@ -105,7 +106,9 @@ class Child:
     def kill(self) -> None:
         """End it at once (SIGKILL); nothing happens if it is gone."""
         if self._pidfd is not None:
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            # It may have been collected while nobody has heard of its end yet.
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def part(self) -> None:
         """Let it go on, or end, without us; from here on it counts as gone."""

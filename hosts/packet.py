@@ -112,9 +112,21 @@ def accept(listener: socket.socket) -> socket.socket | None:
     return None
 
 
+def peer_pid(sock: socket.socket) -> int:
+    """Who is at the other end: where `sock` has connected, the process that called `listen`.
+
+    0 where it is none of this container's.
+    """
+    return _peer(sock)[0]
+
+
 def _peer_uid(sock: socket.socket) -> int:
+    return _peer(sock)[1]
+
+
+def _peer(sock: socket.socket) -> tuple[int, int, int]:
     credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", credentials)[1])
+    return struct.unpack("3i", credentials)
 
 
 def send_blocking(

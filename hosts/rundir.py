@@ -70,6 +70,16 @@ def call_sockets(run: Path) -> list[Path]:
     return sorted((run / "calls").glob("*.sock"))
 
 
+def noted_call(path: Path) -> Path:
+    """Where it is noted which process listens at a call's socket `path`."""
+    return path.with_suffix(".pid")
+
+
+def call_notes(run: Path) -> list[Path]:
+    """Every note of that kind, also those of processes that are gone."""
+    return sorted((run / "calls").glob("*.pid"))
+
+
 def _base() -> Path:
     # The system's own variable, as `tempfile` reads TMPDIR; no setting of ours.
     told = os.environ.get("XDG_RUNTIME_DIR", "")  # noqa: TID251

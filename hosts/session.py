@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
+from loguru import logger
 from pydantic import JsonValue, ValidationError
 
 from bots.plan import CallPlan
 from errors import NotFoundError, OffhookError
 from hosts.desk import Grant
-from hosts.vitals import Vitals
+from hosts.vitals import Vitals, process_state
 from hosts.watch import Pulse, Watch
 from records.events import CALL_EVENT, CallStarted, EndReason
 
@@ -99,6 +100,46 @@ class Session:
         if self.child and not self.child.exited.is_set():
             self.child.kill()
 
+    def cancel(self) -> None:
+        """End its task, unless it is ending."""
+        if self.task and self.stage != "closing" and not self.task.cancelling():
+            self.task.cancel()
+
+    async def end_process(self, timeout_secs: float) -> None:
+        """End its process at once and wait until it is gone, but no longer than that."""
+        child = self.child
+        if child is None:
+            return
+        self.kill()
+        try:
+            async with asyncio.timeout(timeout_secs):
+                await child.exited.wait()
+        except TimeoutError:
+            logger.error("the process {} of call {} cannot be ended", child.pid, self.plan.id)
+
+    async def close_line(self, timeout_secs: float) -> None:
+        """Close its line; whatever goes wrong is only logged."""
+        try:
+            async with asyncio.timeout(timeout_secs):
+                await self.line.close()
+        except TimeoutError:
+            logger.error("the line of call {} did not close in time", self.plan.id)
+        except Exception:  # noqa: BLE001 - no other call may end with it
+            logger.exception("the line of call {} did not close", self.plan.id)
+
+    def tend(self, now_secs: float, *, renew: bool) -> None:
+        """Tell its process that it is still wanted, if told so, and end it if it hangs."""
+        if renew:
+            self.tell("renew")
+        child, vitals = self.child, self.vitals
+        if child is None or vitals is None or self.stage != "calling":
+            return
+        vitals.look(now_secs)
+        state = process_state(child.pid) if vitals.quiet else None
+        if vitals.verdict(exited=child.exited.is_set(), state=state) == "kill":
+            logger.error("call {} is killed: its process ({}) hangs", self.plan.id, state)
+            child.kill()
+
     def refuse(self, error: OffhookError) -> None:
         """Nobody can come in."""
         if not self.invitation.done():
@@ -109,6 +150,26 @@ class Session:
     def holder(self) -> dict[str, JsonValue]:
         """What another host needs to look after it; once its line is open."""
         return {**self.line.holder(), "key": self.key}
+
+    def order(self) -> dict[str, JsonValue]:
+        """What its process is told of the call; once its line is open."""
+        return {
+            "session": self.id,
+            "plan": self.plan.to_json(),
+            "ticket": self.line.ticket(),
+            "holder": self.holder(),
+        }
+
+    async def command(self, order: dict[str, Any]) -> Child:
+        """Tell its process to begin; the process.
+
+        Raises:
+            ChannelClosedError: It is gone, or does not answer.
+            OffhookError: It cannot.
+        """
+        assert self.child
+        await self.child.channel.ask("begin", **order)
+        return self.child
 
     def hear(self, message: Mapping[str, Any], watch: Watch) -> Pulse | None:
         """Take what its process told; its pulse, if that was it. What cannot be read is nothing."""

@@ -99,18 +99,15 @@ class Sidecars:
         deaths = 0
         while True:
             began_secs = asyncio.get_running_loop().time()
-            process = SidecarProcess.find(sidecar, self._folder) or self._spawn(sidecar)
-            self._ports[sidecar.name] = process.port
             try:
-                failure = await self._live(sidecar, ready, process)
-            finally:
-                await _end(process)
+                failure = await self._run_one(sidecar, ready)
+            except Exception as error:  # noqa: BLE001 - the calls must not end with it
+                failure = f"cannot be run: {error!r}"
             if not ready.done():
-                ready.set_exception(
-                    SidecarError(
-                        f"The process {sidecar.name} {failure}. It said: {process.last_words()}"
-                    )
-                )
+                # Whoever asks next tries again, at another address: this one may be taken.
+                del self._ready[sidecar.name]
+                self._ports.pop(sidecar.name, None)
+                ready.set_exception(SidecarError(f"The process {sidecar.name} {failure}"))
                 ready.exception()
                 return
             logger.warning("sidecar {} {}; starting it again", sidecar.name, failure)
@@ -118,6 +115,16 @@ class Sidecars:
                 deaths = 0
             await asyncio.sleep(_RESTART_SECS[min(deaths, len(_RESTART_SECS) - 1)])
             deaths += 1
+
+    async def _run_one(self, sidecar: Sidecar, ready: asyncio.Future[None]) -> str:
+        """One process, found or started, to its end; how it ended."""
+        process = SidecarProcess.find(sidecar, self._folder) or self._spawn(sidecar)
+        self._ports[sidecar.name] = process.port
+        try:
+            failure = await self._live(sidecar, ready, process)
+        finally:
+            await _end(process)
+        return failure if ready.done() else f"{failure}. It said: {process.last_words()}"
 
     def _spawn(self, sidecar: Sidecar) -> SidecarProcess:
         # A call that goes on knows the address: it stays the same.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 
 from loguru import logger
@@ -16,6 +17,7 @@ from bots.plan import CallPlan, TransportName
 from errors import ConfigError, OffhookError
 from hosts.daily import API_URL, ROOM_NAME, DailyRest
 from hosts.ice import IceSettings
+from hosts.ledger import Ledger
 from hosts.livekit import LiveKitLine, LiveKitSettings
 from hosts.retry import Patience
 from hosts.rooms import DailyLine, RoomWish
@@ -117,13 +119,26 @@ class TransportSettings:
 
 
 class Transports:
-    """All of them, as this server is set up. An async context manager."""
+    """All of them, as this server is set up. An async context manager.
 
-    def __init__(self, settings: TransportSettings | None = None) -> None:
+    Args:
+        settings: Of each.
+        run: The run directory, where rooms that were made are written down.
+    """
+
+    def __init__(
+        self, settings: TransportSettings | None = None, *, run: Path | None = None
+    ) -> None:
         self._settings = settings or TransportSettings()
-        self._daily = DailyRest(self._settings.daily_url, patience=self._settings.patience)
+        self._ledger = Ledger(run / "rooms" if run else None)
+        self._left: set[str] = set()
+        """Rooms of an earlier server that nobody has claimed."""
+        self._daily = DailyRest(
+            self._settings.daily_url, patience=self._settings.patience, ledger=self._ledger
+        )
 
     async def __aenter__(self) -> Transports:
+        self._left.update(self._ledger.names())
         await self._daily.__aenter__()
         return self
 
@@ -210,7 +225,15 @@ class Transports:
             holder: What that line said of itself.
         """
         room = holder.get("daily_room")
-        return LeftLine(self._daily, room if isinstance(room, str) else None)
+        if not isinstance(room, str):
+            return LeftLine(self._daily, None)
+        self._left.discard(room)
+        return LeftLine(self._daily, room)
+
+    async def close_left(self) -> None:
+        """Delete the rooms of an earlier server whose calls are over: those not reopened."""
+        while self._left:
+            await LeftLine(self._daily, self._left.pop()).close()
 
 
 class LeftLine:

@@ -127,11 +127,12 @@ async def _ready(plan: CallPlan, site: FixedSite) -> Stages:
 
 
 async def _rehearse_answer() -> None:
-    from aiortc import RTCPeerConnection
+    from aiortc import RTCConfiguration, RTCPeerConnection
 
     from pipelines.transports import WebRtcPeer
 
-    caller, peer = RTCPeerConnection(), WebRtcPeer()
+    # Without a list of servers aiortc would ask one of its own choice.
+    caller, peer = RTCPeerConnection(RTCConfiguration(iceServers=[])), WebRtcPeer()
     try:
         caller.addTransceiver("audio")
         caller.createDataChannel("rehearsal")

@@ -10,8 +10,9 @@ from pipecat.frames.frames import Frame, InterruptionFrame, OutputAudioRawFrame
 from pipecat.serializers.twilio import TwilioFrameSerializer
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from pipelines.pace import Pace
 from pipelines.telephone_band import TelephoneBand
-from pipelines.websocket import Finish, Pace
+from pipelines.websocket import Finish
 
 PHONE_HZ = 8000
 """Of the µ-law sound, a byte a sample."""

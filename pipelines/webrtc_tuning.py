@@ -29,6 +29,7 @@ from pipecat.transports.smallwebrtc.connection import (
 )
 from pipecat.transports.smallwebrtc.transport import RawAudioTrack
 
+from pipelines.pace import Pace
 from pipelines.playout import Playout
 
 PACKET_SECS = 0.02
@@ -96,13 +97,15 @@ class InlineDecoder:
     Args:
         idle: The queue that the thread waits at.
         track: Where decoded frames go.
+        takes: Whether so many seconds more are not too early.
     """
 
-    def __init__(self, idle: Any, track: Any) -> None:
+    def __init__(self, idle: Any, track: Any, takes: Callable[[float], bool]) -> None:
         self._idle = idle
         self._track = track
         self._codec_name = ""
         self._decoder: Any = None
+        self._takes = takes
 
     def get(self) -> Any:
         """What the thread is to do: nothing, until it is to end."""
@@ -121,12 +124,13 @@ class InlineDecoder:
 
     def _decode(self, frame: JitterFrame) -> None:
         try:
-            decoded: list[Frame] = self._decoder.decode(frame)
+            decoded: list[AudioFrame] = self._decoder.decode(frame)
         except FFmpegError as error:
             logger.warning("A packet of the caller's cannot be decoded: {}", error)
             return
         for sound in decoded:
-            self._track._queue.put_nowait(sound)
+            if self._takes(sound.samples / sound.sample_rate):
+                self._track._queue.put_nowait(sound)
 
 
 class Microphone(SmallWebRTCTrack):
@@ -144,7 +148,9 @@ class Microphone(SmallWebRTCTrack):
         self._buffer = VoiceBuffer(asyncio.get_running_loop().time)
         idle = receiver._RTCRtpReceiver__decoder_queue
         receiver._RTCRtpReceiver__jitter_buffer = self._buffer
-        receiver._RTCRtpReceiver__decoder_queue = InlineDecoder(idle, receiver.track)
+        receiver._RTCRtpReceiver__decoder_queue = InlineDecoder(
+            idle, receiver.track, Pace().takes_audio
+        )
         receiver._enabled = True
 
     async def recv(self) -> Frame | None:

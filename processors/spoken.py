@@ -189,7 +189,9 @@ class SpokenObserver(BaseObserver):
     def see(self, data: FramePushed) -> None:
         """Look at a frame; call it once for each push."""
         if isinstance(data.frame, InterruptionFrame):
-            if data.first_push:
+            # A held answer that was let go while it was on its way to the voice is dropped too.
+            passes = data.source is self._voice and data.direction is FrameDirection.DOWNSTREAM
+            if data.first_push or passes:
                 self._text.interrupted()
         elif data.direction is FrameDirection.DOWNSTREAM:
             if data.source is self._voice:

@@ -179,8 +179,12 @@ class FolderStore:
         closed: list[str] = []
         for folder in self._folders():
             record = _load(folder)
-            if record and record.status == "live" and _bury(folder, record):
-                closed.append(record.id)
+            try:
+                if record and record.status == "live" and _bury(folder, record):
+                    closed.append(record.id)
+            except OSError as error:
+                # One that cannot be written must not keep the others open.
+                logger.error("record {} cannot be closed: {}", folder.name, error.strerror)
         if closed:
             logger.warning("closed {} records that a killed process left open", len(closed))
         return closed
@@ -204,8 +208,14 @@ class FolderStore:
         """Every record's folder, the newest first."""
         if not self._root.is_dir():
             return []
-        folders = [path for path in self._root.iterdir() if (path / _RECORD).is_file()]
-        return sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
+        dated: list[tuple[float, Path]] = []
+        for path in self._root.iterdir():
+            try:
+                if (path / _RECORD).is_file():
+                    dated.append((path.stat().st_mtime, path))
+            except OSError as error:
+                logger.warning("record {} cannot be read: {}", path.name, error.strerror)
+        return [path for _, path in sorted(dated, reverse=True)]
 
 
 class FolderWriter:

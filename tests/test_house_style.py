@@ -45,7 +45,7 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
     "tests/hosts/test_child.py": {"hosts/requests.py"},
     "tests/browser/test_page.py": {"evals/bench_page.py"},
     # The fork server and its children, as whoever wants a process for a call sees them.
-    "tests/hosts/test_nursery.py": {"hosts/fork_client.py", "hosts/offspring.py"},
+    "tests/hosts/test_nursery.py": {"hosts/offspring.py"},
     "tests/pipelines/test_config.py": {"providers/base.py", "providers/kinds.py"},
     "tests/providers/test_local_speech.py": {"providers/stt/moonshine.py"},
     "tests/records/test_metrics.py": {"records/levels.py"},
@@ -77,7 +77,7 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
     "tests/bots/test_call.py": {"bots/assembly.py"},
     "tests/evals/test_check.py": {"evals/live_check.py"},
     # A host with all that it tells, and a server that is killed, drained and started again.
-    "tests/hosts/test_host.py": {"hosts/session.py", "hosts/watch.py"},
+    "tests/hosts/test_host.py": {"hosts/watch.py"},
     "tests/hosts/test_deaths.py": {"api/serving.py", "hosts/drain_wait.py"},
     "tests/hosts/test_sidecars.py": {"hosts/sidecar_process.py"},
     "tests/test_server.py": {"api/listening.py", "api/settings.py"},

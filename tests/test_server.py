@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -70,6 +71,21 @@ def test_a_taken_port_is_named() -> None:
     assert answer.returncode == 1
     assert f"127.0.0.1:{port}" in answer.stderr
     assert "--port" in answer.stderr
+
+
+def test_idle_connections_do_not_use_up_the_usual_descriptors(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            # It stops there.
+            port = str(taken.getsockname()[1])
+            assert main(["serve", "--port", port, "--data", str(tmp_path)]) == 1
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])

@@ -150,6 +150,7 @@ async def test_a_greeting_is_heard_and_speech_interrupts_the_answer(served: Serv
         caller.say()
         await caller.wait("interruption", before + 1)
         await caller.wait("reply_ended", 2)
+        await caller.wait("turn")
     await freed(served)
     assert {"caller_joined", "heard", "turn"} <= {event["kind"] for event in caller.events}
     ended = [event for event in caller.events if event["kind"] == "reply_ended"]

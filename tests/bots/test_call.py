@@ -13,12 +13,17 @@ from typing import Any
 import pytest
 
 from bots.bot import load_bot
+from bots.call import Stages, Surroundings, run
+from bots.plan import plan_call
 from evals.call import CallOptions, NoAnswerError, run_call
 from evals.corpus import librivox
 from evals.simulators.behaviour import Behaviour, Fault
 from evals.simulators.vendors import Vendors
+from hosts.site import FixedSite
 from pipelines.config import PRESETS
+from pipelines.headless import HeadlessTransport
 from providers.models import ModelStore
+from records.record import FolderStore
 
 pytestmark = pytest.mark.integration
 
@@ -84,3 +89,25 @@ async def test_a_turn_that_the_recogniser_fails_gets_an_apology(
     found = await events(tmp_path, stt="groq_whisper")
     assert told(found, "failed")
     assert APOLOGY in told(found, "reply_ended")[1]["spoken"]
+
+
+@pytest.mark.parametrize("hung_up", [True, False])
+async def test_a_pipeline_that_is_never_built_keeps_no_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hung_up: bool
+) -> None:
+    monkeypatch.setattr("bots.call.BUILD_SECS", 0.2)
+    loop = asyncio.get_running_loop()
+    around = Surroundings(
+        site=FixedSite({"weights": {}, "urls": {}}),
+        records=FolderStore(tmp_path),
+        state_dir=tmp_path,
+        over=loop.create_future(),
+    )
+    if hung_up:
+        around.over.set_result("caller_hung_up")
+    plan = plan_call(pipeline="simulated", transport="headless")
+    never: asyncio.Future[Stages] = loop.create_future()
+    reason = await run(plan, HeadlessTransport(), around, stages=never)
+    assert reason == ("caller_hung_up" if hung_up else "provider_failed")
+    assert FolderStore(tmp_path).read(plan.id).reason == reason
+    assert never.cancelled()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from errors import ConfigError, FullError, OffhookError
 from hosts.admission import PER_BOT, PER_KEY, Admission, AdmissionSettings, default_slots
 from hosts.desk import Caps, Grant, KeyCapError
-from hosts.quality import BAD_SECS, GOOD_SECS, LAG_MS
+from hosts.quality import BAD_SECS, GOOD_SECS, LAG_MS, START_SECS
 
 pytestmark = pytest.mark.unit
 
@@ -172,6 +172,7 @@ async def test_who_waits_comes_in_as_the_others_are_served_well_again() -> None:
             admission.pulse("call", lag_p99_ms=lag_ms, late_frames=0)
             clock.now_secs += 0.5
 
+    live(START_SECS, 1.0)
     live(BAD_SECS, LAG_MS + 1)
     assert admission.shut
     waiting = asyncio.ensure_future(admission.wait(1))
@@ -188,9 +189,10 @@ async def test_who_waits_comes_in_as_the_call_that_was_served_badly_is_over() ->
     clock = _Clock()
     admission = Admission(slots=9, settings=_queue(5), clock=clock)
     grants = [admission.take(1), admission.take(1)]
-    for _ in range(5):
-        admission.pulse("call", lag_p99_ms=0.0, late_frames=2)
+    for late in [0] * round(START_SECS * 2) + [2] * 5:
+        admission.pulse("call", lag_p99_ms=0.0, late_frames=late)
         clock.now_secs += 0.5
+    assert admission.shut
     waiting = asyncio.ensure_future(admission.wait(1))
     await _settled()
     admission.give_back(grants.pop())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -169,6 +170,22 @@ async def test_one_who_no_longer_waits_gets_no_descriptor() -> None:
     ended(near, far)
 
 
+async def test_an_answer_in_the_moment_when_time_is_up_leaves_no_descriptor() -> None:
+    near, far = ends()
+    before = open_files()
+    asking = asyncio.ensure_future(near.channel.ask_for_fds("fork", timeout_secs=0.05))
+    await until(lambda: far.heard)
+    far.channel.reply(1, {}, fds=[0])
+    far.channel.tell("event")
+    # Nobody looks meanwhile: then the answer is there and the time is up.
+    time.sleep(0.1)  # noqa: ASYNC251
+    with pytest.raises(ChannelClosedError, match="no answer within"):
+        await asking
+    await until(lambda: near.heard)
+    assert open_files() == before
+    ended(near, far)
+
+
 async def test_descriptors_go_both_ways_and_what_is_not_taken_is_closed() -> None:
     near, far = ends()
     before = open_files()
@@ -290,6 +307,7 @@ def test_whatever_the_sizes_all_comes_through(
         test_a_peer_that_is_gone_ends_what_was_asked_and_is_told_once,
         test_an_answer_that_comes_too_late_is_dropped_with_its_descriptors,
         test_one_who_no_longer_waits_gets_no_descriptor,
+        test_an_answer_in_the_moment_when_time_is_up_leaves_no_descriptor,
         test_descriptors_go_both_ways_and_what_is_not_taken_is_closed,
         test_to_one_who_does_not_read_the_oldest_news_is_dropped_and_the_rest_kept,
         test_one_who_reads_none_of_what_must_be_read_is_given_up,

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from errors import FullError
 from hosts.desk import RETRY_SECS, BotCapError, BusyError, Caps, Desk, Grant, KeyCapError, Wish
-from hosts.quality import BAD_SECS, GOOD_SECS
+from hosts.quality import BAD_SECS, GOOD_SECS, START_SECS
 
 pytestmark = pytest.mark.unit
 
@@ -28,9 +28,11 @@ def _retry_secs(error: FullError) -> int:
 
 def _shut(desk: Desk) -> float:
     """Let the calls be served badly for long enough; the time then."""
-    for now_secs in (0.0, BAD_SECS / 2, BAD_SECS):
+    desk.door.feed("call", lag_p99_ms=1.0, late_frames=0, now_secs=0.0)
+    for bad_secs in (0.0, BAD_SECS / 2, BAD_SECS):
+        now_secs = START_SECS + bad_secs
         desk.door.feed("call", lag_p99_ms=1.0, late_frames=3, now_secs=now_secs)
-    return BAD_SECS
+    return START_SECS + BAD_SECS
 
 
 def test_a_key_has_so_many_calls_and_another_key_as_many() -> None:

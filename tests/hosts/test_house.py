@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bots.plan import plan_call
-from errors import ConfigError, FullError
+from errors import ConfigError, FullError, OffhookError
 from hosts.house import House, HouseSettings
+from hosts.nursery import Nursery
 from hosts.rundir import run_dir
+from pipelines.config import resolve
 from providers.models import ModelStore
 from records.record import CallFacts, FolderStore
-from tests.support.processes import calls, fork_server_pid, lives
+from tests.support.processes import calls, fork_server_pid, lives, shoot
 
 pytestmark = pytest.mark.integration
 
@@ -47,6 +51,12 @@ def house(folder: Path, **more: Any) -> House:
         pipeline="simulated",
         settings=HouseSettings(**settings),
     )
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -90,7 +100,7 @@ async def test_nothing_is_left_when_it_closes(tmp_path: Path) -> None:
     assert calls(run) == []
 
 
-async def test_records_of_the_dead_are_closed_before_anybody_calls(tmp_path: Path) -> None:
+async def test_records_of_the_dead_are_closed(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "calls")
     facts = CallFacts(id="gone", bot="receptionist", pipeline="simulated", transport="webrtc")
     script = (
@@ -101,7 +111,73 @@ async def test_records_of_the_dead_are_closed_before_anybody_calls(tmp_path: Pat
     await asyncio.to_thread(subprocess.run, command, check=True)
     assert store.read("gone").status == "live"
     async with house(tmp_path):
-        assert store.read("gone").reason == "crashed"
+        await until(lambda: store.read("gone").reason == "crashed")
+
+
+@pytest.mark.parametrize("broken", ["sidecar", "bot", "records"])
+async def test_calls_get_processes_whatever_became_of_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    async def no_sidecar(*_: object) -> None:
+        raise OffhookError("The process slow was not ready within 60 s.")
+
+    def no_bot(**_: object) -> None:
+        raise ConfigError("There is no bot.")
+
+    def no_disk(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if broken == "sidecar":
+        monkeypatch.setattr("hosts.site.LocalSite.prepare", no_sidecar)
+    elif broken == "bot":
+        monkeypatch.setattr("hosts.house.plan_call", no_bot)
+    else:
+        monkeypatch.setattr(FolderStore, "close_orphans", no_disk)
+    async with house(tmp_path) as ours:
+        assert ours.unready() == []
+        child = await ours.nursery.take()
+        child.kill()
+        await child.exited.wait()
+
+
+async def test_a_call_that_answers_late_is_taken_over_and_one_that_never_does_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hosts.heirs.STATE_SECS", 0.2)
+    monkeypatch.setattr("hosts.house._LOOK_SECS", 0.5)
+    async with Nursery(run_dir(tmp_path), warm=0, log_level="WARNING") as earlier:
+        await earlier.prepare([resolve("simulated")], {}, None)
+        earlier.leave_running = True
+        late, never = [await begun(earlier, tmp_path) for _ in range(2)]
+    for pid in (late, never):
+        shoot(pid, signal_number=signal.SIGSTOP)
+    async with house(tmp_path, slots=4) as ours:
+        assert (ours.host.live, ours.nursery.heirs.silent) == (0, 2)
+        shoot(late, signal_number=signal.SIGCONT)
+        await until(lambda: ours.levels().slots_taken == 1)
+        await until(lambda: not lives(never))
+        assert lives(late)
+        # One that does not answer keeps nobody waiting.
+        assert ours.unready() == []
+    assert not lives(late)
+
+
+async def begun(nursery: Nursery, folder: Path) -> int:
+    """The number of a process that waits for its caller, and that its host has let go."""
+    child = await nursery.take()
+    plan = plan_call(pipeline="simulated")
+    await child.channel.ask(
+        "begin",
+        session=plan.id,
+        plan=plan.to_json(),
+        ticket={"kind": "webrtc", "ice": []},
+        holder={},
+        site={"weights": {}, "urls": {}},
+        records=str(folder / "calls"),
+        state_dir=str(folder / "bots"),
+    )
+    child.part()
+    return child.pid
 
 
 async def test_a_data_folder_has_one_server(ours: House, tmp_path: Path) -> None:

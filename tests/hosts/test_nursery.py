@@ -16,12 +16,14 @@ import pytest
 from bots.plan import plan_call
 from errors import OffhookError
 from hosts import nursery as nurseries
+from hosts.forkserver import ForkError
 from hosts.nursery import Child, Nursery, Recipe
 from hosts.packet import listen
 from hosts.rundir import call_socket, call_sockets, fork_socket
 from pipelines.config import resolve
 from tests.support.forked import open_files
 from tests.support.forking import ROOT, TEST_CHILD, Talk, alive, short_run
+from tests.support.wards import Body
 
 pytestmark = pytest.mark.integration
 
@@ -179,6 +181,66 @@ async def test_there_is_no_process_where_the_fork_server_cannot_serve(
             with pytest.raises(OffhookError) as refused:
                 await nursery.take()
             assert (refused.value.code, refused.value.status) == ("no_process", 503)
+
+
+class Egg(Body):
+    digest: str | None = None
+
+    def part(self) -> None:
+        self.exited.set()
+
+
+class Spring:
+    """A fork server that is none, and fails as often as it is told."""
+
+    def __init__(self, *, opening: Sequence[Exception] = (), forking: Sequence[Exception] = ()):
+        self.pid = 1
+        self.gone = asyncio.Event()
+        self._opening, self._forking = list(opening), list(forking)
+
+    async def open(self, _: object) -> Spring:
+        if self._opening:
+            raise self._opening.pop(0)
+        return self
+
+    async def prepare(self, _: object) -> dict[str, int]:
+        return {"rss_bytes": 0}
+
+    async def fork(self, *_: object, timeout_secs: float) -> Egg:
+        if self._forking:
+            raise self._forking.pop(0)
+        return Egg()
+
+    async def end(self) -> None:
+        self.gone.set()
+
+
+@pytest.mark.parametrize(
+    "failure", [ForkError("It is not up."), OSError(24, "Too many open files"), KeyError("stamp")]
+)
+@pytest.mark.parametrize("when", ["opening", "forking"])
+async def test_whatever_fails_is_tried_again_and_children_get_warm(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, when: str, failure: Exception
+) -> None:
+    spring = Spring(**{when: [failure] * 2})
+    monkeypatch.setattr(nurseries.ForkClient, "open", spring.open)
+    monkeypatch.setattr(nurseries, "_RETRY_SECS", (0.0,))
+    async with Nursery(tmp_path, warm=1, log_level="WARNING") as nursery:
+        if when == "opening":
+            with pytest.raises(ForkError):
+                await nursery.prepare(CONFIGS, {}, None)
+        else:
+            await nursery.prepare(CONFIGS, {}, None)
+        await until(lambda: nursery.metrics.warm_waiting == 1)
+
+
+async def test_one_that_was_collected_before_its_end_was_heard_can_be_killed() -> None:
+    with subprocess.Popen(["true"]) as process:  # noqa: ASYNC220 - it ends at once
+        child = Child("gone", process.pid, os.pidfd_open(process.pid))
+        process.wait()
+        child.kill()
+        child.channel = Egg().channel
+        child.part()
 
 
 async def test_what_a_child_says_last_is_heard_before_it_counts_as_gone(run: Path) -> None:

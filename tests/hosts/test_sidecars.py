@@ -10,10 +10,12 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from hosts.sidecar_process import SidecarProcess
 from hosts.sidecars import SidecarError, Sidecars
 from hosts.vitals import process_state
 from providers.base import Sidecar
@@ -110,6 +112,46 @@ async def test_one_that_cannot_start_says_its_last_words(module: str) -> None:
     async with Sidecars() as sidecars:
         with pytest.raises(SidecarError, match="no voice today"):
             await sidecars.start(Sidecar(name="broken", module="broken_server"))
+
+
+async def test_one_that_could_not_be_started_is_tried_again(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawn, failures = SidecarProcess.spawn, [OSError(24, "Too many open files")] * 2
+
+    def spawning(*arguments: Any, **more: Any) -> SidecarProcess:
+        if failures:
+            raise failures.pop()
+        return spawn(*arguments, **more)
+
+    monkeypatch.setattr("hosts.sidecars._RESTART_SECS", (0.0,))
+    sidecar = Sidecar(name="small", module=module)
+    async with Sidecars() as sidecars:
+        await sidecars.start(sidecar)
+        first = await pid_at(sidecars.url("small"))
+        monkeypatch.setattr(SidecarProcess, "spawn", spawning)
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    assert await pid_at(sidecars.url("small")) != first
+                    break
+                except httpx.TransportError:
+                    await asyncio.sleep(0.1)
+        assert not failures
+        failures.append(OSError(24, "Too many open files"))
+        with pytest.raises(SidecarError, match="Too many open files"):
+            await sidecars.start(Sidecar(name="other", module=module))
+
+
+async def test_one_that_could_not_start_is_tried_again(module: str, tmp_path: Path) -> None:
+    sidecar = Sidecar(name="broken", module="broken_server")
+    async with Sidecars() as sidecars:
+        with pytest.raises(SidecarError, match="no voice today"):
+            await sidecars.start(sidecar)
+        (tmp_path / "broken_server.py").write_text(SERVER)
+        await sidecars.start(sidecar)
+        assert await pid_at(sidecars.url("broken"))
 
 
 async def test_an_unknown_one_has_no_address() -> None:

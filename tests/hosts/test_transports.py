@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -189,3 +190,25 @@ async def test_the_line_of_an_earlier_server_can_be_closed(
             without = transports.reopen({})
             await without.close()
             assert (await without.open(), without.ticket(), without.holder()) == ({}, {}, {})
+
+
+async def test_rooms_that_a_killed_server_left_are_deleted_unless_their_call_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with Vendors() as vendors:
+        monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
+        async with Transports(run=tmp_path) as killed:
+            over, lives = [killed.line(plan("daily")) for _ in range(2)]
+            for line in (over, lives):
+                await line.open()
+        async with Transports(run=tmp_path) as transports:
+            going_on = transports.reopen(lives.holder())
+            new: Any = transports.line(plan("daily"))
+            await new.open()
+            await transports.close_left()
+            with pytest.raises(NotFoundError):
+                await new._rest.find_room(str(over.holder()["daily_room"]))
+            for line in (going_on, new):
+                await new._rest.find_room(str(line.holder()["daily_room"]))
+                await line.close()
+    assert list((tmp_path / "rooms").iterdir()) == []

@@ -207,7 +207,7 @@ async def test_an_interruption_is_heard_at_once() -> None:
 def test_the_callers_voice_is_decoded_as_aiortc_does_it() -> None:
     packets = as_sent(clip("0870"))
     track: Any = SimpleNamespace(_queue=asyncio.Queue[Any]())
-    decoder = InlineDecoder(queue.Queue(), track)
+    decoder = InlineDecoder(queue.Queue(), track, lambda _: True)
     opus = SimpleNamespace(name="opus", mimeType="audio/opus")
     for number, data in enumerate(packets):
         decoder.put((opus, JitterFrame(data, number * 960)))
@@ -220,7 +220,7 @@ def test_the_callers_voice_is_decoded_as_aiortc_does_it() -> None:
 
 async def test_a_packet_that_is_none_stops_nothing() -> None:
     track: Any = SimpleNamespace(_queue=asyncio.Queue[Any]())
-    decoder = InlineDecoder(queue.Queue(), track)
+    decoder = InlineDecoder(queue.Queue(), track, lambda _: True)
     opus = SimpleNamespace(name="opus", mimeType="audio/opus")
     whole = as_sent(clip("0880"))[20:22]
     for number, data in enumerate([whole[0], b"\xff" * 3, whole[1]]):

@@ -7,8 +7,6 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from loguru import logger
 from pipecat.frames.frames import (
     InputAudioRawFrame,
@@ -20,7 +18,7 @@ from starlette.websockets import WebSocketState
 
 from errors import BadRequestError
 from pipelines.transports import socket_transport
-from pipelines.websocket import AHEAD_SECS, LEAD_SECS, Ahead, CallerFrames
+from pipelines.websocket import LEAD_SECS, CallerFrames
 from tests.support.protobuf import packed, unpacked
 
 pytestmark = pytest.mark.unit
@@ -67,39 +65,6 @@ async def test_audio_that_would_not_be_understood_ends_the_call(data: bytes) -> 
 async def test_an_interruption_is_a_message_of_its_own() -> None:
     sent = await CallerFrames(16_000).serialize(InterruptionFrame())
     assert unpacked(sent)[0] == "interruption"
-
-
-@given(
-    sent=st.lists(st.tuples(st.floats(0, 10), st.floats(0.001, 3)), max_size=60),
-    began_secs=st.floats(0, 1e6),
-)
-def test_what_is_taken_is_never_far_ahead_of_the_clock(
-    sent: list[tuple[float, float]], began_secs: float
-) -> None:
-    """Over every stretch of time: what it lasted, the bound, and the one message that passes it."""
-    ahead, now_secs = Ahead(), began_secs
-    longest = max((secs for _, secs in sent), default=0.0)
-    excess_secs = 0.0
-    for gap_secs, secs in sent:
-        now_secs += gap_secs
-        excess_secs = max(0.0, excess_secs - gap_secs)
-        taken = ahead.take(secs, now_secs=now_secs)
-        excess_secs += secs if taken else 0.0
-        assert excess_secs <= AHEAD_SECS + longest + 1e-6
-
-
-@given(
-    late_secs=st.lists(st.floats(0, AHEAD_SECS / 2), max_size=100),
-    chunk_secs=st.floats(0.01, 0.5),
-)
-def test_nothing_is_dropped_of_what_comes_in_real_time_but_late(
-    late_secs: list[float], chunk_secs: float
-) -> None:
-    ahead, now_secs = Ahead(), 0.0
-    for number, late in enumerate(late_secs):
-        # In order, as a network delivers: no chunk overtakes the one before it.
-        now_secs = max(now_secs, number * chunk_secs + late)
-        assert ahead.take(chunk_secs, now_secs=now_secs)
 
 
 async def test_a_flood_is_dropped_and_told_once() -> None:

@@ -173,8 +173,11 @@ class _Frames:
         self.voice, self.output, self.other = FrameProcessor(), FrameProcessor(), FrameProcessor()
         self.observer = SpokenObserver(self.voice, self.output)
 
-    def push(self, source: FrameProcessor, frame: Frame, at_ns: int = 0) -> None:
-        self.observer.see(FramePushed(source, self.other, frame, FrameDirection.DOWNSTREAM, at_ns))
+    def push(
+        self, source: FrameProcessor, frame: Frame, at_ns: int = 0, *, first: bool = True
+    ) -> None:
+        down = FrameDirection.DOWNSTREAM
+        self.observer.see(FramePushed(source, self.other, frame, down, at_ns, first))
 
     def sentence(self, text: str) -> AggregatedTextFrame:
         frame = AggregatedTextFrame(text, TextType.SENTENCE)
@@ -244,3 +247,18 @@ def test_text_that_is_not_spoken_is_not_counted() -> None:
     frames.push(frames.other, AggregatedTextFrame("elsewhere", TextType.SENTENCE))
 
     assert frames.observer.take() == ("", "")
+
+
+def test_what_slips_by_an_interruption_on_its_way_is_not_taken_for_what_follows() -> None:
+    frames = _Frames()
+    interruption = InterruptionFrame()
+    frames.push(frames.other, interruption)
+    frames.sentence("You said hello.")
+    frames.generate(frames.voice, 1.0)
+    frames.push(frames.voice, interruption, first=False)
+    frames.sentence("Good-bye.")
+    frames.generate(frames.voice, 0.5)
+    frames.push(frames.voice, TTSStoppedFrame())
+    frames.generate(frames.output, 0.5)
+
+    assert frames.observer.take() == ("Good-bye.", "")

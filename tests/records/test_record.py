@@ -148,6 +148,16 @@ def test_a_line_torn_by_a_kill_is_cut_off(tmp_path: Path) -> None:
     assert [json.loads(line)["kind"] for line in lines] == ["heard", "call_ended"]
 
 
+def test_one_that_cannot_be_closed_does_not_keep_the_others_open(tmp_path: Path) -> None:
+    leave_behind(tmp_path, b"")
+    other = tmp_path / "call-2"
+    other.mkdir()
+    (other / "record.json").write_bytes((tmp_path / "call-1" / "record.json").read_bytes())
+    (other / "events.jsonl").mkdir()
+
+    assert FolderStore(tmp_path).close_orphans() == ["call-1"]
+
+
 def test_an_end_that_was_told_is_believed(tmp_path: Path) -> None:
     ended = CallEnded(at_ms=5, reason="bot_hung_up").model_dump_json().encode() + b"\n"
     leave_behind(tmp_path, ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import selectors
@@ -110,7 +111,9 @@ class _Server:
         request, fds = received
         close_fds(fds)
         if "id" in request:
-            send_blocking(sock, {"id": request["id"], "ok": self._do(request)})
+            answer = self._do(request)
+            with contextlib.suppress(BrokenPipeError):
+                send_blocking(sock, {"id": request["id"], "ok": answer})
         if request["op"] == "prebuild":
             told = request["site"].get("tells", "warm")
             send_blocking(sock, {"op": told} if told else {"op": "pulse"})

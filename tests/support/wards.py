@@ -110,6 +110,7 @@ class Ward:
     taking: Callable[[], Awaitable[None]] | None = None
     on_begin: Callable[[], Awaitable[None]] | None = None
     preparing: Callable[[], Awaitable[None]] | None = None
+    burying: Callable[[], None] | None = None
     bodies: list[Body] = field(default_factory=list[Body])
     buried: list[str] = field(default_factory=list[str])
     reopened: Wire = field(default_factory=Wire)
@@ -126,11 +127,16 @@ class Ward:
         if self.preparing:
             await self.preparing()
 
+    def bury(self, call_id: str) -> None:
+        self.buried.append(call_id)
+        if self.burying:
+            self.burying()
+
     def host(self, slots: int = 1, **more: Any) -> Host:
         errands = Errands(
             prepare=self.prepare,
             brief=lambda _: {"site": {}},
-            bury=self.buried.append,
+            bury=self.bury,
             reopen=lambda _: self.reopened,
         )
         admission = more.pop("admission", None) or Admission(slots)
