@@ -144,7 +144,8 @@ async def test_a_call_that_answers_late_is_taken_over_and_one_that_never_does_is
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hosts.heirs.STATE_SECS", 0.2)
-    monkeypatch.setattr("hosts.house._LOOK_SECS", 0.5)
+    # A house takes some seconds to move into.
+    monkeypatch.setattr("hosts.house._LOOK_SECS", 3.0)
     async with Nursery(run_dir(tmp_path), warm=0, log_level="WARNING") as earlier:
         await earlier.prepare([resolve("simulated")], {}, None)
         earlier.leave_running = True
