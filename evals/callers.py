@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -31,7 +32,7 @@ class Speech:
     silence: bytes
 
 
-class Caller:
+class Caller(ABC):
     """One call, from the outside. Subclasses bring the wire.
 
     Args:
@@ -82,17 +83,17 @@ class Caller:
         """Note that everything is there to connect with."""
         self.answer_ms = (asyncio.get_running_loop().time() - self._began_secs) * 1000
 
+    @abstractmethod
     async def connect(self, opened: Mapping[str, Any]) -> None:
         """Open the line that `/start` told of."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def hang_up(self) -> None:
         """Close the line in order."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def vanish(self) -> None:
         """Be gone without a word, as when the network is."""
-        raise NotImplementedError
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Post to the host; its answer.
