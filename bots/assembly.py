@@ -13,6 +13,7 @@ from pipecat.observers.user_bot_latency_observer import LatencyBreakdown, UserBo
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
 from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
 from pipecat.transports.base_transport import BaseTransport
 
@@ -31,6 +32,7 @@ from processors.phrases import Phrases
 from processors.recorder import Recorder, Recording
 from processors.rtvi import DiscreetRtvi
 from processors.spoken import SpokenObserver
+from processors.watch import watch
 from providers.base import Site
 from records.ear import EarEvent
 from records.events import (
@@ -87,7 +89,7 @@ class Assembly:
         self.cascade = cascade.build(stages, place.transport, self.context, extras=extras)
         self._truth = HeardTruth(self.context, self.cascade.assistant_aggregator)
         self._narrator = self._watch(stages, place.transport)
-        self.worker = self._work()
+        self.worker = self._work(place.transport.output())
 
     def heed(self, event: CallEvent) -> None:
         """Let the parts that must know of an event know of it."""
@@ -144,7 +146,7 @@ class Assembly:
 
         return narrator
 
-    def _work(self) -> PipelineWorker:
+    def _work(self, output: FrameProcessor) -> PipelineWorker:
         """What runs the pipeline."""
         latency = UserBotLatencyObserver()
 
@@ -155,7 +157,8 @@ class Assembly:
         idle_secs = self._plan.bot.settings.limits.idle_secs
         watching: list[BaseObserver] = [self._narrator, latency]
         tracing = worker_options(self._plan)
-        return _worker(self.cascade.pipeline, watching, idle_secs=idle_secs, tracing=tracing)
+        rtvi = DiscreetRtvi(output)
+        return _worker(self.cascade.pipeline, watching, rtvi, idle_secs=idle_secs, tracing=tracing)
 
     def _greets(self, place: Place) -> Greeter | None:
         """What says a ready greeting, if any is kept."""
@@ -204,10 +207,15 @@ class Assembly:
 
 
 def _worker(
-    pipeline: Pipeline, observers: list[BaseObserver], *, idle_secs: float, tracing: Tracing
+    pipeline: Pipeline,
+    observers: list[BaseObserver],
+    rtvi: DiscreetRtvi,
+    *,
+    idle_secs: float,
+    tracing: Tracing,
 ) -> PipelineWorker:
     """What runs the pipeline of one call."""
-    return PipelineWorker(
+    worker = PipelineWorker(
         pipeline,
         params=PipelineParams(
             audio_in_sample_rate=AUDIO_IN_HZ,
@@ -219,8 +227,12 @@ def _worker(
         idle_timeout_secs=idle_secs,
         cancel_on_idle_timeout=False,
         processor_unusable_policy=ProcessorUnusablePolicy.CONTINUE,
-        rtvi_processor=DiscreetRtvi(),
-        # What the model writes is not yet what is said: an early answer may never be.
-        rtvi_observer_params=RTVIObserverParams(bot_llm_enabled=False, user_llm_enabled=False),
+        rtvi_processor=rtvi,
+        # What the model writes is not yet what is said: an early answer may never be. Which
+        # vendors are asked, and how long they take, is no caller's business.
+        rtvi_observer_params=RTVIObserverParams(
+            bot_llm_enabled=False, user_llm_enabled=False, metrics_enabled=False
+        ),
         **tracing,
     )
+    return watch(worker)

@@ -21,7 +21,7 @@ from pipecat.transports.base_transport import BaseTransport
 from pipecat.workers.runner import WorkerRunner
 
 from pipelines.transports import AUDIO_IN_HZ, AUDIO_OUT_HZ
-from processors.recorder import Recorder
+from processors.recorder import CallerTap, Recorder
 from providers.base import endpoint, secret
 from records.recording import RecordingFile
 
@@ -89,6 +89,7 @@ def _line(transport: BaseTransport, prompt: str, audio: Path) -> Pipeline:
             transport.input(),
             stt,
             pair.user(),
+            CallerTap(recorder),
             llm,
             tts,
             transport.output(),

@@ -124,6 +124,8 @@ class _Serving(Around):
             ws_max_size=MAX_MESSAGE_BYTES,
             ws_ping_interval=PING_SECS,
             ws_ping_timeout=PING_SECS,
+            # Sound does not shrink.
+            ws_per_message_deflate=False,
         )
         self.inner = WebSocketsSansIOProtocol(config, ServerState(), {})
 

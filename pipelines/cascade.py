@@ -19,6 +19,7 @@ from pipelines.pausing import hold
 from pipelines.turns import strategies
 from processors.barge_in import BargeInStart
 from processors.keen_vad import KeenVad
+from processors.recorder import CallerTap, Recorder
 from processors.reply_gate import ClauseGate, ReplyGate, number_replies, open_model, quench_voice
 from processors.speakable import to_speech
 from processors.speculation import Speculations
@@ -54,7 +55,7 @@ class Stages:
 class Extras:
     """What one call adds to the line."""
 
-    recorder: FrameProcessor
+    recorder: Recorder
     greeter: FrameProcessor | None = None
     """Right behind the voice, whose place it takes for the first words."""
     filler: FrameProcessor | None = None
@@ -138,6 +139,7 @@ def build(
             transport.input(),
             stages.stt,
             user_aggregator,
+            CallerTap(extras.recorder),
             stages.llm,
             ClauseGate(stages.books),
             stages.tts,

@@ -13,6 +13,7 @@ from pipecat.transports.smallwebrtc.connection import IceServer
 from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
 
 from errors import BadRequestError
+from pipelines.straight import straight
 from pipelines.webrtc_tuning import TunedConnection
 
 AUDIO_IN_HZ = 16_000
@@ -45,7 +46,7 @@ def socket_transport(socket: Any) -> BaseTransport:
     """
     from pipelines.websocket import CallerFrames, SocketTransport
 
-    return SocketTransport(socket, _AUDIO, frames=CallerFrames(AUDIO_IN_HZ))
+    return straight(SocketTransport(socket, _AUDIO, frames=CallerFrames(AUDIO_IN_HZ)))
 
 
 def twilio_transport(socket: Any, stream_sid: str) -> BaseTransport:
@@ -59,7 +60,7 @@ def twilio_transport(socket: Any, stream_sid: str) -> BaseTransport:
     from pipelines.websocket import SocketTransport
 
     frames = PhoneFrames(stream_sid)
-    return SocketTransport(socket, _AUDIO, frames=frames, finish=frames.finish)
+    return straight(SocketTransport(socket, _AUDIO, frames=frames, finish=frames.finish))
 
 
 def daily_transport(room_url: str, token: str, *, bot_name: str) -> BaseTransport:
@@ -67,7 +68,7 @@ def daily_transport(room_url: str, token: str, *, bot_name: str) -> BaseTranspor
     from pipecat.transports.daily.transport import DailyParams, DailyTransport
 
     params = DailyParams(**_AUDIO, camera_out_enabled=False)
-    return DailyTransport(room_url, token, bot_name, params)
+    return straight(DailyTransport(room_url, token, bot_name, params))
 
 
 def livekit_transport(url: str, token: str, *, room: str) -> BaseTransport:
@@ -75,7 +76,7 @@ def livekit_transport(url: str, token: str, *, room: str) -> BaseTransport:
     from pipecat.transports.livekit.transport import LiveKitParams, LiveKitTransport
 
     params = LiveKitParams(**_AUDIO, audio_out_queue_size_ms=_LIVEKIT_QUEUE_MS)
-    return LiveKitTransport(url, token, room, params)
+    return straight(LiveKitTransport(url, token, room, params))
 
 
 class Server(Protocol):
@@ -119,9 +120,9 @@ class WebRtcPeer:
             ice_servers=ice_servers, connection_timeout_secs=_NEVER_SECS
         )
 
-    def transport(self) -> SmallWebRTCTransport:
+    def transport(self) -> BaseTransport:
         """The Pipecat transport of this connection."""
-        return SmallWebRTCTransport(self.connection, audio_params())
+        return straight(SmallWebRTCTransport(self.connection, audio_params()))
 
     async def answer(self, sdp: str) -> Mapping[str, str]:
         """Answer the browser's first offer: `sdp`, `type`, `pc_id`.

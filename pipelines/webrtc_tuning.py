@@ -1,26 +1,21 @@
 """A WebRTC call with few wake-ups and no waiting: what stands in for parts of Pipecat and aiortc.
 
 What the caller says is handed on as it comes and decoded on the event loop; what the bot says is
-encoded there, 20 ms at a time. Neither takes a thread.
+encoded there (`pipelines.webrtc_voice`). Neither takes a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fractions
-from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
-import numpy as np
 from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.mediastreams import MediaStreamTrack
 from av.audio.frame import AudioFrame
-from av.codec import CodecContext
 from av.error import FFmpegError
 from av.frame import Frame
-from av.packet import Packet
 from loguru import logger
 from pipecat.transports.smallwebrtc.connection import (
     AUDIO_TRANSCEIVER_INDEX,
@@ -31,15 +26,7 @@ from pipecat.transports.smallwebrtc.transport import RawAudioTrack
 
 from pipelines.pace import Pace
 from pipelines.playout import Playout
-
-PACKET_SECS = 0.02
-OPUS_HZ = 48_000
-"""The clock of Opus on the wire, whatever rate was encoded."""
-_OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
-_BIT_RATE = 64_000
-"""From here on libopus codes speech by its transform alone, the cheaper of its two ways."""
-_BREATH_SECS = 0.001
-"""Between two packets that are late, so that who writes the audio comes to write more."""
+from pipelines.webrtc_voice import OPUS_RATES_HZ, Voice
 
 
 class Run(JitterFrame):
@@ -160,59 +147,6 @@ class Microphone(SmallWebRTCTrack):
         return await super().recv()
 
 
-class Voice(MediaStreamTrack):
-    """The bot's track, as Opus: aiortc sends encoded packets as they are.
-
-    Args:
-        raw: Pipecat's track, which the audio is written to; never read but by this one.
-    """
-
-    kind = "audio"
-
-    def __init__(self, raw: RawAudioTrack) -> None:
-        super().__init__()
-        self._chunks: deque[tuple[bytes, asyncio.Future[bool] | None]] = raw._chunk_queue  # pyright: ignore[reportPrivateUsage]
-        self._rate_hz: int = raw._sample_rate  # pyright: ignore[reportPrivateUsage]
-        self._packet_bytes = 2 * round(self._rate_hz * PACKET_SECS)
-        self._encoder = _opus_encoder(self._rate_hz)
-        self._began_secs: float | None = None
-        self._sent = 0
-
-    async def recv(self) -> Packet[Any]:
-        """The next 20 ms, when they are due.
-
-        Raises:
-            MediaStreamError: The track was stopped.
-        """
-        if self.readyState != "live":
-            raise MediaStreamError
-        now_secs = asyncio.get_running_loop().time()
-        if self._began_secs is None:
-            self._began_secs = now_secs
-        due_secs = self._began_secs + self._sent * PACKET_SECS
-        await asyncio.sleep(max(due_secs - now_secs, _BREATH_SECS))
-        samples = np.frombuffer(self._take(), np.int16)
-        frame = AudioFrame.from_ndarray(samples[None, :], layout="mono")
-        frame.sample_rate = self._rate_hz
-        frame.time_base = fractions.Fraction(1, self._rate_hz)
-        frame.pts = self._sent * len(samples)
-        packet: Packet[Any] = self._encoder.encode(frame)[0]
-        packet.time_base = fractions.Fraction(1, OPUS_HZ)
-        packet.pts = self._sent * round(OPUS_HZ * PACKET_SECS)
-        self._sent += 1
-        return packet
-
-    def _take(self) -> bytes:
-        """20 ms of what was written, silence behind it; who wrote it is told."""
-        sound = b""
-        while self._chunks and len(sound) < self._packet_bytes:
-            chunk, written = self._chunks.popleft()
-            sound += chunk
-            if written and not written.done():
-                written.set_result(True)
-        return sound.ljust(self._packet_bytes, b"\0")
-
-
 class TunedConnection(SmallWebRTCConnection):
     """Pipecat's connection, with our ends of both tracks."""
 
@@ -241,7 +175,7 @@ class TunedConnection(SmallWebRTCConnection):
         is_opus = audio and audio._codecs and audio._codecs[0].name.lower() == "opus"
         if not is_opus or not isinstance(track, RawAudioTrack) or not raw._auto_silence:
             return track
-        return Voice(track) if raw._sample_rate in _OPUS_RATES_HZ else track
+        return Voice(track) if raw._sample_rate in OPUS_RATES_HZ else track
 
     def _audio(self) -> Any:
         """The transceiver that Pipecat takes for the audio; None if it is none."""
@@ -256,12 +190,3 @@ def _mono(decoder: Any) -> Any:
     if codec is not None and codec.name == "libopus":
         codec.layout = "mono"
     return decoder
-
-
-def _opus_encoder(rate_hz: int) -> Any:
-    """Mono speech at its own rate: resampled first, it would come a packet later."""
-    encoder: Any = CodecContext.create("libopus", "w")
-    encoder.bit_rate, encoder.format, encoder.layout = _BIT_RATE, "s16", "mono"
-    encoder.sample_rate, encoder.time_base = rate_hz, fractions.Fraction(1, rate_hz)
-    encoder.options = {"application": "voip"}
-    return encoder

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import pipecat.frames.protobufs.frames_pb2  # pyright: ignore[reportMissingTypeStubs]
 from google.protobuf.message import DecodeError
 from pipecat.frames.frames import Frame, InputAudioRawFrame, InputTransportMessageFrame
 from pipecat.serializers.base_serializer import FrameSerializer
@@ -23,6 +25,7 @@ from pipecat.transports.websocket.fastapi import (
 from errors import BadRequestError
 from pipelines.pace import Pace
 
+_WIRE: Any = pipecat.frames.protobufs.frames_pb2
 LEAD_SECS = 0.12
 """How much more than it has played the caller's end may hold: what a network jitters.
 
@@ -57,22 +60,38 @@ class CallerFrames(ProtobufFrameSerializer):
         if not isinstance(data, bytes):
             return None
         try:
-            frame = await super().deserialize(data)
+            sent = _WIRE.Frame.FromString(data)
         except DecodeError:
             return None
-        if isinstance(frame, InputTransportMessageFrame):
-            fits = isinstance(frame.message, dict) and self._pace.takes_message()
-            return frame if fits else None
-        if not isinstance(frame, InputAudioRawFrame) or len(frame.audio) % 2:
+        match sent.WhichOneof("frame"):
+            case "audio":
+                return self._sound(sent.audio)
+            case "message":
+                return self._message(sent.message.data)
+            case _:
+                return None
+
+    def _sound(self, sent: Any) -> InputAudioRawFrame | None:
+        audio: bytes = sent.audio
+        if len(audio) % 2:
             return None
-        if (frame.sample_rate, frame.num_channels) != (self._rate_hz, 1):
+        if (sent.sample_rate, sent.num_channels) != (self._rate_hz, 1):
             raise BadRequestError(
-                f"The audio has {frame.num_channels} channels of {frame.sample_rate} Hz; "
+                f"The audio has {sent.num_channels} channels of {sent.sample_rate} Hz; "
                 f"send one of {self._rate_hz} Hz.",
                 code="bad_audio",
             )
-        secs = len(frame.audio) / 2 / self._rate_hz
-        return frame if self._pace.takes_audio(secs) else None
+        if not self._pace.takes_audio(len(audio) / 2 / self._rate_hz):
+            return None
+        return InputAudioRawFrame(audio, self._rate_hz, 1)
+
+    def _message(self, text: str) -> InputTransportMessageFrame | None:
+        try:
+            message = json.loads(text)
+        except ValueError:
+            return None
+        fits = isinstance(message, dict) and self._pace.takes_message()
+        return InputTransportMessageFrame(message=message) if fits else None
 
 
 @dataclass(frozen=True)

@@ -124,14 +124,12 @@ class BargeInStart(BaseUserTurnStartStrategy):
     async def process_frame(self, frame: Frame) -> ProcessFrameResult:
         """Look at a frame; `STOP` if the turn began with it."""
         now_ms = clock.now_ms()
+        if isinstance(frame, InputAudioRawFrame):
+            return await self._hear(frame, now_ms)
         self._follow(frame, now_ms)
         if self._turn.open:
             self._note(frame)
-            return ProcessFrameResult.CONTINUE
-        if isinstance(frame, InputAudioRawFrame):
-            self._echo.caller(frame.audio, frame.sample_rate, now_ms=now_ms)
-            return await self._sound(now_ms)
-        if isinstance(frame, TranscriptionFrame | InterimTranscriptionFrame):
+        elif isinstance(frame, TranscriptionFrame | InterimTranscriptionFrame):
             return await self._words(frame, now_ms)
         return ProcessFrameResult.CONTINUE
 
@@ -178,7 +176,10 @@ class BargeInStart(BaseUserTurnStartStrategy):
         elif isinstance(frame, InterimTranscriptionFrame):
             self._turn.tail = frame.text
 
-    async def _sound(self, now_ms: float) -> ProcessFrameResult:
+    async def _hear(self, frame: InputAudioRawFrame, now_ms: float) -> ProcessFrameResult:
+        if self._turn.open:
+            return ProcessFrameResult.CONTINUE
+        self._echo.caller(frame.audio, frame.sample_rate, now_ms=now_ms)
         run = self._vad.run
         self._turn.voiced = self._turn.voiced or run.voiced_ms >= ONSET_MS
         if not self._busy.at(now_ms):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import lru_cache
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,66 +31,107 @@ ERROR_DB = 5.0
 _AUDIBLE_DB = 3.0
 _PLAYING_DB = -50.0
 _EDGES_HZ = (150, 400, 700, 1100, 1700, 2500, 3600)
+_BANDS = len(_EDGES_HZ) - 1
 _FLOOR = 1e-8
 """Power of silence, of a full scale of 1: -80 dB."""
 _ROOM_DB = -68.0
 """What is weaker is taken for the room's own sound; bends of it mean nothing."""
 _GAP_STEPS = 4
-_KEPT_STEPS = WINDOW_STEPS + LAG_STEPS + _GAP_STEPS
+_KEPT_STEPS = WINDOW_STEPS + LAG_STEPS + 2 * _GAP_STEPS
+"""The one side may be so much ahead, and the other behind."""
+_LAGS = np.arange(LAG_STEPS + 1)
+_SHIFTED = LAG_STEPS - _LAGS[:, np.newaxis] + np.arange(WINDOW_STEPS)
+"""For each lag the steps of a window, counted from the earliest of all."""
 
 Bands = NDArray[np.float64]
 
 
-def bands(audio: bytes, rate_hz: int) -> Bands:
-    """Power of some 20 ms in each band of speech; full scale is 1.
+def bands(audio: bytes, rate_hz: int, *, pieces: int = 1) -> Bands:
+    """Power of some 20 ms in each band of speech, a row for each piece; full scale is 1.
 
     Args:
         audio: int16 LE mono.
         rate_hz: Of it.
+        pieces: How many of equal length there are.
     """
-    samples = np.frombuffer(audio, "<i2").astype(np.float64) / 32768
-    count = len(_EDGES_HZ) - 1
-    if len(samples) < 2:
-        return np.zeros(count)
-    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
-    # Parseval, and what the window takes.
-    power *= 2 / len(samples) ** 2 / 0.375
-    edges = (np.array(_EDGES_HZ) * len(samples) / rate_hz).astype(int)
-    return np.array([power[a:b].sum() for a, b in pairwise(edges)])
+    samples = np.frombuffer(audio, "<i2").reshape(pieces, -1)
+    if samples.shape[1] < 2:
+        return np.zeros((pieces, _BANDS))
+    window, sums = _lens(samples.shape[1], rate_hz)
+    spectrum = np.fft.rfft(samples * window)
+    return (spectrum.real**2 + spectrum.imag**2) @ sums
+
+
+@lru_cache(maxsize=8)
+def _lens(count: int, rate_hz: int) -> tuple[Bands, Bands]:
+    """A window for so many samples, and what sums the powers of their spectrum band by band."""
+    sums = np.zeros((count // 2 + 1, _BANDS))
+    edges = (np.array(_EDGES_HZ) * count / rate_hz).astype(int)
+    for band, (a, b) in enumerate(pairwise(edges)):
+        # Parseval, and what the window takes.
+        sums[a:b, band] = 2 / count**2 / 0.375
+    return np.hanning(count) / 32768, sums
+
+
+@dataclass
+class _Chunk:
+    """About 20 ms of sound."""
+
+    audio: bytes
+    rate_hz: int
+    levels_db: Bands
+
+
+_SILENCE = _Chunk(b"", 0, np.full(_BANDS, 10 * np.log10(_FLOOR)))
 
 
 @dataclass
 class _Track:
-    """The last second of one side, a row of bands each 20 ms; silence where there was nothing."""
+    """The last second of one side, a chunk each 20 ms; silence where there was nothing.
 
-    rows: Bands = field(default_factory=lambda: np.full((_KEPT_STEPS, len(_EDGES_HZ) - 1), _FLOOR))
+    Sound is measured when it is asked for: nobody asks for the caller's while the bot is silent.
+    """
+
+    chunks: deque[_Chunk] = field(
+        default_factory=lambda: deque([_SILENCE] * _KEPT_STEPS, _KEPT_STEPS)
+    )
+    unmeasured: deque[_Chunk] = field(default_factory=lambda: deque(maxlen=_KEPT_STEPS))
     end: int = 0
     """The step after the last one that is known."""
 
-    def put(self, row: Bands, now_ms: float) -> None:
+    def put(self, audio: bytes, rate_hz: int, now_ms: float) -> None:
         """Add 20 ms that end about now; what comes a little early or late is put in its place."""
         now = round(now_ms / STEP_MS)
         if abs(now - self.end) > _GAP_STEPS:
             self.advance(now)
         self.advance(self.end + 1)
-        self.rows[-1] = np.maximum(row, _FLOOR)
+        chunk = _Chunk(audio, rate_hz, _SILENCE.levels_db)
+        self.chunks[-1] = chunk
+        self.unmeasured.append(chunk)
 
     def advance(self, end: int) -> None:
         """Let silence pass until that step."""
         steps = min(max(0, end - self.end), _KEPT_STEPS)
-        if steps:
-            self.rows = np.roll(self.rows, -steps, axis=0)
-            self.rows[-steps:] = _FLOOR
+        self.chunks.extend([_SILENCE] * steps)
         self.end = end
 
-    def until(self, end: int) -> Bands:
-        """All that is kept, as decibels, the last row that of step `end`."""
-        missing = max(0, min(end - self.end, _KEPT_STEPS))
-        silence = np.full((missing, self.rows.shape[1]), _FLOOR)
-        rows = np.concatenate((self.rows, silence))
-        surplus = max(0, self.end - end)
-        rows = rows[: len(rows) - surplus] if surplus else rows
-        return 10 * np.log10(rows)
+    def until(self, end: int, steps: int) -> Bands:
+        """So many rows of decibels, the last one that of step `end`."""
+        self._measure()
+        first = _KEPT_STEPS - (self.end - end) - steps
+        kept = list(self.chunks)
+        wanted = range(first, first + steps)
+        chunks = [kept[at] if 0 <= at < _KEPT_STEPS else _SILENCE for at in wanted]
+        return np.concatenate([chunk.levels_db for chunk in chunks]).reshape(steps, _BANDS)
+
+    def _measure(self) -> None:
+        """All that sounds alike at once: one transform of ten costs little more than one of one."""
+        for (_, rate_hz), alike in groupby(self.unmeasured, lambda c: (len(c.audio), c.rate_hz)):
+            chunks = list(alike)
+            powers = bands(b"".join(c.audio for c in chunks), rate_hz, pieces=len(chunks))
+            for chunk, row in zip(chunks, 10 * np.log10(np.maximum(powers, _FLOOR)), strict=True):
+                chunk.levels_db, chunk.audio = row, b""
+        self.unmeasured.clear()
 
 
 @dataclass(frozen=True)
@@ -117,11 +160,11 @@ class EchoGuess:
 
     def bot(self, audio: bytes, rate_hz: int, *, now_ms: float) -> None:
         """About 20 ms of the bot were sent."""
-        self._bot.put(bands(audio, rate_hz), now_ms)
+        self._bot.put(audio, rate_hz, now_ms)
 
     def caller(self, audio: bytes, rate_hz: int, *, now_ms: float) -> None:
         """About 20 ms came from the microphone."""
-        self._caller.put(bands(audio, rate_hz), now_ms)
+        self._caller.put(audio, rate_hz, now_ms)
         self._heard += 1
         if self._heard % LEARN_STEPS == 0:
             self._learn()
@@ -131,8 +174,8 @@ class EchoGuess:
         path = self._path
         if path is None:
             return False
-        mic, sent = self._both()
-        recent = mic[-RECENT_STEPS:]
+        recent = self._heard_db(RECENT_STEPS)
+        sent = self._bot.until(self._caller.end, RECENT_STEPS + LAG_STEPS)
         lags = (path.lag - 1, path.lag, path.lag + 1)
         return any(
             _explains(recent, _at(sent, lag, RECENT_STEPS) + path.gain_db)
@@ -140,22 +183,21 @@ class EchoGuess:
             if 0 <= lag <= LAG_STEPS
         )
 
-    def _both(self) -> tuple[Bands, Bands]:
-        """The latest of both in dB: the microphone's, and of the bot's as much more as it lags."""
-        end = self._caller.end
-        mic = np.maximum(self._caller.until(end)[-WINDOW_STEPS:], _ROOM_DB)
-        return mic, self._bot.until(end)[-WINDOW_STEPS - LAG_STEPS :]
+    def _heard_db(self, steps: int) -> Bands:
+        """The latest from the microphone."""
+        return np.maximum(self._caller.until(self._caller.end, steps), _ROOM_DB)
 
     def _learn(self) -> None:
-        mic, sent = self._both()
+        sent = self._bot.until(self._caller.end, WINDOW_STEPS + LAG_STEPS)
         # A bot that is held, or done, teaches nothing: what is heard then is somebody else.
-        if float(sent[-LEARN_STEPS:].max()) < _PLAYING_DB or float(mic.max()) <= _ROOM_DB:
+        if float(sent[-LEARN_STEPS:].max()) < _PLAYING_DB:
             return
-        best, alike = max(
-            ((lag, _alike(mic, _at(sent, lag, WINDOW_STEPS))) for lag in range(LAG_STEPS + 1)),
-            key=lambda found: found[1],
-        )
-        if alike < ALIKE:
+        mic = self._heard_db(WINDOW_STEPS)
+        if float(mic.max()) <= _ROOM_DB:
+            return
+        alike = _alike(mic, sent)
+        best = int(alike.argmax())
+        if alike[best] < ALIKE:
             return
         then = _at(sent, best, WINDOW_STEPS)
         audible = (mic > _ROOM_DB + _AUDIBLE_DB).sum(axis=1) >= 2
@@ -173,13 +215,15 @@ def _at(sent: Bands, lag: int, steps: int) -> Bands:
     return sent[end - steps : end]
 
 
-def _alike(mic: Bands, sent: Bands) -> float:
-    """Correlation of the levels, -1 to 1."""
-    loss_db = max(_level_db(sent) - _level_db(mic), 0.0)
-    heard = np.maximum(sent - loss_db, _ROOM_DB)
-    a, b = mic - mic.mean(axis=0), heard - heard.mean(axis=0)
-    spread = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum()) / spread if spread else 0.0
+def _alike(mic: Bands, sent: Bands) -> NDArray[np.float64]:
+    """For each lag the correlation of the levels, -1 to 1."""
+    power = np.power(10, sent / 10).sum(axis=1)[_SHIFTED].sum(axis=1)
+    loss_db = np.maximum(10 * np.log10(power) - _level_db(mic), 0.0)
+    heard = np.maximum(sent[_SHIFTED] - loss_db[:, np.newaxis, np.newaxis], _ROOM_DB)
+    a = (mic - mic.mean(axis=0)).ravel()
+    b = (heard - heard.mean(axis=1, keepdims=True)).reshape(len(_LAGS), -1)
+    spread = np.sqrt((a @ a) * np.vecdot(b, b))
+    return np.divide(b @ a, spread, out=np.zeros(len(_LAGS)), where=spread > 0)
 
 
 def _explains(mic: Bands, expected: Bands) -> bool:

@@ -38,12 +38,35 @@ class Recording(Protocol):
         ...
 
 
+class CallerTap(FrameProcessor):
+    """Where the caller's sound leaves the line, for the recorder.
+
+    Belongs right behind the user aggregator, the last who listens to the caller. Each processor
+    that passes 50 frames a second on, and its observers, cost the call more than hearing them.
+
+    Args:
+        recorder: Gets the sound.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        # Without a queue of its own: nothing in here waits for anything.
+        super().__init__(enable_direct_mode=True)
+        self._recorder = recorder
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Take the caller's sound out of the line; pass everything else on."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InputAudioRawFrame):
+            await self._recorder.hear(frame)
+        else:
+            await self.push_frame(frame, direction)
+
+
 class Recorder(FrameProcessor):
     """Puts what the caller said and what was played to them on one clock.
 
     Belongs right behind `transport.output()`, which passes each chunk of the bot's audio on once
-    it was played. The caller's audio comes by as it arrived: the input transport, the recogniser
-    and the user aggregator all pass it on.
+    it was played; nobody behind it wants that. The caller's sound comes by `hear`.
 
     Args:
         on_ear: Told what was heard, as soon as it is certain; see `records.ear`.
@@ -70,10 +93,13 @@ class Recorder(FrameProcessor):
         self._closed = False
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Take note of audio; pass everything on."""
+        """Keep the bot's sound; pass everything else on."""
         await super().process_frame(frame, direction)
-        if direction is FrameDirection.DOWNSTREAM:
-            await self._note(frame)
+        if isinstance(frame, OutputAudioRawFrame):
+            await self._bot(frame)
+            return
+        if isinstance(frame, (EndFrame, CancelFrame)):
+            self._close()
         await self.push_frame(frame, direction)
 
     async def cleanup(self) -> None:
@@ -81,15 +107,8 @@ class Recorder(FrameProcessor):
         await super().cleanup()
         self._close()
 
-    async def _note(self, frame: Frame) -> None:
-        if isinstance(frame, InputAudioRawFrame):
-            await self._caller(frame)
-        elif isinstance(frame, OutputAudioRawFrame):
-            await self._bot(frame)
-        elif isinstance(frame, (EndFrame, CancelFrame)):
-            self._close()
-
-    async def _caller(self, frame: InputAudioRawFrame) -> None:
+    async def hear(self, frame: InputAudioRawFrame) -> None:
+        """Take note of the caller's sound, which has just arrived."""
         now_secs = asyncio.get_running_loop().time()
         self._tracks.caller(await self._caller_audio.convert(frame), now_secs)
         if self._bot_audio.holds and now_secs - self._bot_secs > _IDLE_SECS:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from loguru import logger
-from pipecat.frames.frames import Frame, InputTransportMessageFrame
-from pipecat.processors.frame_processor import FrameDirection
+from pipecat.frames.frames import (
+    Frame,
+    InputTransportMessageFrame,
+    OutputTransportMessageUrgentFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.processors.frameworks.rtvi.models import (
     Error,
     ErrorResponse,
@@ -22,10 +26,16 @@ and audio of any form into the conversation, and whatever its next version adds.
 
 
 class DiscreetRtvi(RTVIProcessor):
-    """Pipecat's RTVI, of which a caller has a part, and whose errors quote no key."""
+    """Pipecat's RTVI, of which a caller has a part, and whose errors quote no key.
 
-    def __init__(self) -> None:
+    Args:
+        output: Of the transport. Messages go there directly: they would overtake whatever is
+            queued on the way, and cost each processor a wake-up.
+    """
+
+    def __init__(self, output: FrameProcessor) -> None:
         super().__init__()
+        self._output = output
         self._warned = False
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -33,6 +43,15 @@ class DiscreetRtvi(RTVIProcessor):
         if isinstance(frame, InputTransportMessageFrame) and not await self._takes(frame.message):
             return
         await super().process_frame(frame, direction)
+
+    async def push_frame(
+        self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
+    ) -> None:
+        """Pass a frame on; a message goes straight to the output."""
+        if isinstance(frame, OutputTransportMessageUrgentFrame):
+            await self._output.queue_frame(frame)
+        else:
+            await super().push_frame(frame, direction)
 
     async def push_transport_message(self, model: BaseModel, exclude_none: bool = True) -> None:
         """Send a message; the text of an error is redacted."""

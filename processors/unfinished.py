@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 
 from processors.clause import BE_DO, NEVER_LAST, WH, is_open
 
@@ -48,6 +49,8 @@ def _phrases(text: str) -> frozenset[str]:
     return frozenset(" ".join(phrase.split()) for phrase in text.split(","))
 
 
+_ASKED_AGAIN = 8
+"""While it is silent the same words are judged up to a hundred times a second."""
 _LOCAL_PHONE, _LONG_PHONE = 7, 10
 """Digits of a local number, and of one with its area; with 8 or 9 the last group is missing."""
 _LEAST_DIGITS = {Expects.PHONE: _LOCAL_PHONE, Expects.NUMBER: 6, Expects.CODE: 4}
@@ -163,6 +166,7 @@ def asked_for(bot_text: str) -> Expects | None:
     return next((expects for expects, pattern in _ASKED if pattern.search(asking[-1])), None)
 
 
+@lru_cache(maxsize=_ASKED_AGAIN)
 def unfinished(text: str, *, expects: Expects | None = None) -> Reason | None:
     """Why the caller seems to have more to say, or None when the words may be all.
 
@@ -190,6 +194,7 @@ def unfinished(text: str, *, expects: Expects | None = None) -> Reason | None:
     )
 
 
+@lru_cache(maxsize=_ASKED_AGAIN)
 def complete(text: str, expects: Expects | None) -> bool:
     """Whether all of what was asked for has been said: there is no more to wait for.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from records.gate import EnergyGate, Run, Samples
+from records.gate import FRAME_MS, EnergyGate, Run, Samples
 
 PAUSE_MS = 200
 """A shorter silence inside the bot's speech is part of it."""
@@ -87,8 +87,9 @@ class Ear:
         self._per_ms = rate_hz / 1000
         self._step = self._samples(_STEP_MS)
         self._rest = np.empty((0, 2), np.int16)
-        self._caller = EnergyGate(rate_hz)
-        self._bot = EnergyGate(rate_hz, room=False)
+        frames = _STEP_MS // FRAME_MS
+        self._caller = EnergyGate(rate_hz, step_frames=frames)
+        self._bot = EnergyGate(rate_hz, room=False, step_frames=frames)
         self._newest: Run | None = None
         self._turn_start: int | None = None
         self._doubtful: Answer | None = None

@@ -5,19 +5,25 @@ Independent of the voice detector that drives the call, so that it can judge it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.int16]
+Powers = list[float]
+"""Of each millisecond of a frame; full scale is 1."""
 
 FRAME_MS = 10
 _BLOCK_MS = 1
 _HIGH_PASS_HZ = 64.0
 """Of each of two stages, so -3 dB at 100 Hz: room rumble below it lifts the pauses of the LibriVox
 clips from -62 to -48 dBFS, and their edges drown in it."""
+_RINGS_MS = 200
+"""Of digital silence, after which nothing above 1e-30 is left in the filters."""
 
 ON_ABOVE_FLOOR_DB = 18.0
 """The clips' pauses lie within 6 dB of the floor, breaths reach 14, speech begins over 20."""
@@ -52,36 +58,86 @@ class Run:
     open: bool = True
 
 
-@dataclass(frozen=True)
-class _Frame:
-    level_dbfs: float
-    first_loud: int | None
-    last_loud: int | None
-
-
 class _HighPass:
-    """Two one-pole high-pass filters in a row, vectorised over a frame."""
+    """A one-pole high-pass filter, vectorised over a step."""
 
-    def __init__(self, rate_hz: int, frame: int) -> None:
+    def __init__(self, rate_hz: int, step: int) -> None:
         pole = float(np.exp(-2 * np.pi * _HIGH_PASS_HZ / rate_hz))
-        powers = np.arange(1, frame + 1)
-        self._decay = pole**powers
-        self._grow = 1.0 / self._decay
-        self._gain = (1 + pole) / 2
-        self._last_in = [0.0, 0.0]
-        self._last_out = [0.0, 0.0]
+        self._decay = pole ** np.arange(1, step + 1)
+        self._grow = (1 + pole) / 2 / self._decay
+        self._last_in = 0.0
+        self._sums = np.zeros(step + 1)
+        """The first is the last output."""
 
-    def filter(self, frame: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Filter exactly one frame."""
-        for stage in (0, 1):
-            steps = np.empty_like(frame)
-            steps[0] = frame[0] - self._last_in[stage]
-            steps[1:] = frame[1:] - frame[:-1]
-            self._last_in[stage] = float(frame[-1])
-            sums = np.cumsum(steps * self._gain * self._grow)
-            frame = self._decay * (sums + self._last_out[stage])
-            self._last_out[stage] = float(frame[-1])
-        return frame
+    def filter(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Filter exactly one step."""
+        changes = self._sums[1:]
+        changes[0] = samples[0] - self._last_in
+        np.subtract(samples[1:], samples[:-1], out=changes[1:])
+        np.multiply(changes, self._grow, out=changes)
+        np.add.accumulate(self._sums, out=self._sums)
+        filtered = changes * self._decay
+        self._last_in, self._sums[0] = samples[-1], filtered[-1]
+        return filtered
+
+    def clear(self) -> None:
+        """Forget what was."""
+        self._last_in = self._sums[0] = 0.0
+
+
+class Meter:
+    """How strong each millisecond of a track is; rumble does not count.
+
+    Args:
+        rate_hz: Samples in a second, a multiple of 1000.
+        frames: How many frames are measured at once.
+    """
+
+    def __init__(self, rate_hz: int, frames: int) -> None:
+        block = rate_hz * _BLOCK_MS // 1000
+        self._step = rate_hz * FRAME_MS // 1000 * frames
+        self._samples = np.zeros(self._step)
+        self._filled = 0
+        self._shape = (frames, FRAME_MS // _BLOCK_MS, block)
+        self._scale = 1 / (block * 32768.0**2)
+        self._filters = (_HighPass(rate_hz, self._step), _HighPass(rate_hz, self._step))
+        self._rings_steps = math.ceil(_RINGS_MS / (FRAME_MS * frames))
+        self._silent_steps = 0
+
+    def feed(self, samples: Samples) -> Iterator[Powers]:
+        """Take the next samples; what is left of a step waits for more.
+
+        Yields:
+            One frame after the other.
+        """
+        at = 0
+        while at < len(samples):
+            until = min(at + self._step - self._filled, len(samples))
+            filled = self._filled + until - at
+            self._samples[self._filled : filled] = samples[at:until]
+            at, self._filled = until, filled % self._step
+            if not self._filled:
+                yield from self._measure()
+
+    def _measure(self) -> list[Powers]:
+        raw = self._powers(self._samples)
+        if np.count_nonzero(raw):
+            self._silent_steps = 0
+        else:
+            self._silent_steps += 1
+        if self._silent_steps > self._rings_steps:
+            for stage in self._filters:
+                stage.clear()
+            return raw.tolist()
+        filtered = self._samples
+        for stage in self._filters:
+            filtered = stage.filter(filtered)
+        # Where a sound is cut off hard, the filter rings on and the track itself is silent.
+        return np.minimum(raw, self._powers(filtered)).tolist()
+
+    def _powers(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
+        blocks = samples.reshape(self._shape)
+        return np.vecdot(blocks, blocks) * self._scale
 
 
 class EnergyGate:
@@ -93,6 +149,7 @@ class EnergyGate:
         rate_hz: Samples in a second.
         room: Whether a microphone made the track; a synthetic voice has no room to adapt to.
         remember_secs: How long `runs` reaches back.
+        step_frames: How many frames of 10 ms are judged at once, up to 4; more cost less each.
 
     Raises:
         ValueError: The rate is no whole number of samples in a millisecond.
@@ -104,6 +161,7 @@ class EnergyGate:
         *,
         room: bool = True,
         remember_secs: float = _REMEMBER_SECS,
+        step_frames: int = 1,
     ) -> None:
         if rate_hz % 1000:
             raise ValueError(f"Tracks of {rate_hz} Hz cannot be judged; use a multiple of 1000.")
@@ -112,11 +170,11 @@ class EnergyGate:
         self._block = rate_hz * _BLOCK_MS // 1000
         self._hangover = rate_hz * _HANGOVER_MS // 1000
         self._keep = int(rate_hz * remember_secs)
-        self._filter = _HighPass(rate_hz, self._frame)
-        self._rest = np.empty(0, np.int16)
+        self._meter = Meter(rate_hz, step_frames)
         self._floor_sum = 0.0
         self._floor_count = 0
         self._floor: deque[float] = deque(maxlen=_FLOOR_BLOCKS)
+        self._floor_dbfs = math.inf
         self._on_dbfs = ON_DBFS
         self._lead: deque[int] = deque(maxlen=_LEAD_IN_FRAMES)
         self._loud_row = 0
@@ -129,34 +187,24 @@ class EnergyGate:
 
     def feed(self, samples: Samples) -> None:
         """Take the next samples of the track."""
-        self._rest = np.concatenate((self._rest, samples))
-        whole = len(self._rest) // self._frame * self._frame
-        frames = self._rest[:whole].astype(np.float64).reshape(-1, self._frame) / 32768.0
-        self._rest = self._rest[whole:]
-        for frame in frames:
-            self._judge(self._look(frame))
+        for powers in self._meter.feed(samples):
+            self._judge(powers)
 
-    def _look(self, samples: NDArray[np.float64]) -> _Frame:
-        # Where a sound is cut off hard, the filter rings on and the track itself is silent.
-        power = np.minimum(self._powers(samples), self._powers(self._filter.filter(samples)))
-        level_dbfs = _dbfs(float(power.mean()))
-        if level_dbfs < self._off_dbfs:
-            return _Frame(level_dbfs, None, None)
-        loud = np.flatnonzero(power >= 10 ** (self._off_dbfs / 10))
-        first, last = int(loud[0]) * self._block, (int(loud[-1]) + 1) * self._block
-        return _Frame(level_dbfs, self.position + first, self.position + last)
-
-    def _powers(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Power of each millisecond."""
-        return np.square(samples).reshape(-1, self._block).mean(axis=1)
-
-    def _judge(self, frame: _Frame) -> None:
+    def _judge(self, powers: Powers) -> None:
+        level_dbfs = _dbfs(sum(powers) / len(powers))
+        loud = self._loud_ms(powers) if level_dbfs >= self._off_dbfs else []
+        start = self.position
         self.position += self._frame
-        if frame.first_loud is None or frame.last_loud is None:
-            self._quiet()
+        if loud:
+            first, last = loud[0] * self._block, (loud[-1] + 1) * self._block
+            self._loud(start + first, start + last, level_dbfs)
         else:
-            self._loud(frame.first_loud, frame.last_loud, frame.level_dbfs)
-        self._adapt(frame.level_dbfs)
+            self._quiet()
+        self._adapt(level_dbfs)
+
+    def _loud_ms(self, powers: Powers) -> list[int]:
+        off = 10 ** (self._off_dbfs / 10)
+        return [at for at, power in enumerate(powers) if power >= off]
 
     def _quiet(self) -> None:
         self._loud_row = self._on_row = 0
@@ -196,12 +244,18 @@ class EnergyGate:
         self._floor_count += 1
         if self._floor_count < _FLOOR_BLOCK_FRAMES:
             return
-        self._floor.append(self._floor_sum / _FLOOR_BLOCK_FRAMES)
+        self._sink(self._floor_sum / _FLOOR_BLOCK_FRAMES)
         self._floor_sum, self._floor_count = 0.0, 0
-        wanted_dbfs = min(self._floor) + ON_ABOVE_FLOOR_DB
+        wanted_dbfs = self._floor_dbfs + ON_ABOVE_FLOOR_DB
         if len(self._floor) < _SURE_BLOCKS:
             wanted_dbfs = min(wanted_dbfs, ON_DBFS)
         self._on_dbfs = min(max(wanted_dbfs, ON_MIN_DBFS), ON_MAX_DBFS)
+
+    def _sink(self, level_dbfs: float) -> None:
+        """Know the lowest level without a look at all of them each time."""
+        forgets = len(self._floor) == _FLOOR_BLOCKS and self._floor[0] <= self._floor_dbfs
+        self._floor.append(level_dbfs)
+        self._floor_dbfs = min(self._floor) if forgets else min(self._floor_dbfs, level_dbfs)
 
 
 def speech(samples: Samples, rate_hz: int) -> list[tuple[int, int]]:
@@ -212,4 +266,4 @@ def speech(samples: Samples, rate_hz: int) -> list[tuple[int, int]]:
 
 
 def _dbfs(power: float) -> float:
-    return 10 * float(np.log10(power)) if power > 1e-12 else _SILENCE_DBFS
+    return 10 * math.log10(power) if power > 1e-12 else _SILENCE_DBFS

@@ -38,16 +38,17 @@ class _Track:
         if position > self.end:
             self.add(np.zeros(position - self.end, np.int16))
 
-    def take(self, count: int) -> NDArray[np.int16]:
-        taken: list[NDArray[np.int16]] = []
-        while count > 0:
+    def take(self, into: NDArray[np.int16]) -> None:
+        """Move the oldest samples there, as many as fit in; there are enough."""
+        at = 0
+        while at < len(into):
             chunk = self.chunks.popleft()
-            if len(chunk) > count:
-                self.chunks.appendleft(chunk[count:])
-                chunk = chunk[:count]
-            taken.append(chunk)
-            count -= len(chunk)
-        return np.concatenate(taken) if taken else np.empty(0, np.int16)
+            fits = len(into) - at
+            if len(chunk) > fits:
+                self.chunks.appendleft(chunk[fits:])
+                chunk = chunk[:fits]
+            into[at : at + len(chunk)] = chunk
+            at += len(chunk)
 
 
 class TwoTrack:
@@ -137,6 +138,8 @@ class TwoTrack:
         return now
 
     def _take_to(self, end: int) -> NDArray[np.int16]:
-        count = end - self._taken
+        pairs = np.empty((end - self._taken, 2), np.int16)
         self._taken = end
-        return np.stack((self._caller.take(count), self._bot.take(count)), axis=1)
+        self._caller.take(pairs[:, 0])
+        self._bot.take(pairs[:, 1])
+        return pairs

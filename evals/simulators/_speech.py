@@ -94,7 +94,7 @@ async def beside() -> AsyncGenerator[Tasks]:
 
 async def opened(request: web.Request) -> web.WebSocketResponse:
     """Accept the socket."""
-    socket = web.WebSocketResponse()
+    socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)
     return socket
 

@@ -38,7 +38,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
         course = await desk.open(request, "deepgram-flux")
         if refused := refusal(request, _wrong_with(request.query)):
             return refused
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         stream = _Stream(socket, course, _ears(desk, request.query))
         await stream.connected()

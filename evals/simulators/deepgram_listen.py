@@ -40,7 +40,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
         course = await desk.open(request, "deepgram-listen")
         if refused := refusal(request, _wrong_with(request.query)):
             return refused
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         stream = _Stream(socket, course, _ears(desk, request.query))
         await converse(socket, audio=stream.audio, control=stream.control)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from processors.barge_guard import Act, BargeInGuard, Bot
-from processors.echo import EchoGuess, bands
+from processors.echo import ALIKE, BELOW_DB, ERROR_DB, EXCESS_DB, EchoGuess, bands
 from processors.keen_vad import KeenVad
 from tests.support.speech import RATE_HZ, clip
 
@@ -88,6 +90,71 @@ def talk(bot: Sound, leak: Loudspeaker, caller: Sound) -> list[tuple[float, Act]
     return acts
 
 
+class PlainGuess:
+    """`EchoGuess` for sound that comes on time, one chunk and one delay after the other."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sound] = [np.full(6, -80.0)] * 75
+        self.heard: list[Sound] = [np.full(6, -80.0)] * 75
+        self.path: tuple[int, Sound] | None = None
+
+    def step(self, bot: bytes, caller: bytes) -> None:
+        self.sent.append(plain_levels(bot))
+        self.heard.append(plain_levels(caller))
+        if (len(self.heard) - 75) % 10 == 0:
+            self.learn()
+
+    def learn(self) -> None:
+        mic = np.maximum(self.heard[-50:], -68)
+        if np.max(self.sent[-10:]) < -50 or np.max(mic) <= -68:
+            return
+        found = [plain_alike(mic, self.then(lag, 50)) for lag in range(26)]
+        lag = int(np.argmax(found))
+        then = self.then(lag, 50)
+        audible = (mic > -65).sum(axis=1) >= 2
+        if found[lag] < ALIKE or audible.sum() < 8:
+            return
+        gain_db = np.median((mic - then)[audible], axis=0)
+        error_db = np.abs(mic - then - gain_db)[audible].mean()
+        if error_db <= ERROR_DB and plain_level(then) - plain_level(mic) >= BELOW_DB:
+            self.path = lag, gain_db
+
+    def likely(self) -> bool:
+        if self.path is None:
+            return False
+        lag, gain_db = self.path
+        mic = np.maximum(self.heard[-5:], -68)
+        near = [each for each in (lag - 1, lag, lag + 1) if 0 <= each <= 25]
+        expected = [np.maximum(self.then(each, 5) + gain_db, -68) for each in near]
+        return any(
+            bool((each > -68).any()) and np.maximum(mic - each, 0).mean() < EXCESS_DB
+            for each in expected
+        )
+
+    def then(self, lag: int, steps: int) -> Sound:
+        end = len(self.sent) - lag
+        return np.array(self.sent[end - steps : end])
+
+
+def plain_levels(audio: bytes) -> Sound:
+    samples = np.frombuffer(audio, "<i2") / 32768
+    power = np.abs(np.fft.rfft(samples * np.hanning(CHUNK))) ** 2 * 2 / CHUNK**2 / 0.375
+    edges = [int(hz * CHUNK / RATE_HZ) for hz in (150, 400, 700, 1100, 1700, 2500, 3600)]
+    sums = [power[a:b].sum() for a, b in pairwise(edges)]
+    return 10 * np.log10(np.maximum(sums, 1e-8))
+
+
+def plain_level(rows: Sound) -> float:
+    return float(10 * np.log10((10 ** (rows / 10)).sum()))
+
+
+def plain_alike(mic: Sound, then: Sound) -> float:
+    heard = np.maximum(then - max(plain_level(then) - plain_level(mic), 0), -68)
+    a, b = mic - mic.mean(axis=0), heard - heard.mean(axis=0)
+    spread = np.sqrt((a**2).sum() * (b**2).sum())
+    return float((a * b).sum() / spread) if spread else 0.0
+
+
 def pcm(sound: Sound) -> bytes:
     return (np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
 
@@ -129,6 +196,59 @@ def test_any_audio_has_finite_levels(audio: bytes) -> None:
     levels = bands(audio, RATE_HZ)
     assert np.isfinite(levels).all()
     assert (levels >= 0).all()
+
+
+@given(
+    stretches=st.lists(st.integers(1, 80), max_size=8),
+    asks=st.sets(st.integers(0, 200)),
+    loss_db=st.sampled_from([8, 20, 30]),
+    lag=st.integers(0, 20),
+    voice_at=st.integers(0, 200),
+)
+@settings(max_examples=10, deadline=None)
+def test_it_guesses_as_if_it_looked_at_one_chunk_after_the_other(
+    stretches: list[int], asks: set[int], loss_db: int, lag: int, voice_at: int
+) -> None:
+    leak, echo, plain = Loudspeaker(loss_db, lag * 20), EchoGuess(), PlainGuess()
+    bot, voice = at_level(clip("0870"), BOT_DB), at_level(clip("0880"), CALLER_DB)
+    caller = room(200 * CHUNK)
+    said = voice[: max(0, len(caller) - voice_at * CHUNK)]
+    caller[voice_at * CHUNK :][: len(said)] += said
+    held = np.repeat(np.arange(len(stretches)) % 2 == 1, stretches)
+    for step in range(200):
+        at = slice(step * CHUNK, step * CHUNK + CHUNK)
+        sent = np.zeros(CHUNK) if step < len(held) and held[step] else bot[at]
+        heard = pcm(leak.play(sent) + caller[at])
+        echo.bot(pcm(sent), RATE_HZ, now_ms=20 * step + 20)
+        echo.caller(heard, RATE_HZ, now_ms=20 * step + 20)
+        plain.step(pcm(sent), heard)
+        if step in asks or step > 150:
+            assert echo.likely() == plain.likely()
+
+
+def test_it_guesses_while_the_microphone_is_cut_off() -> None:
+    leak, echo, bot = Loudspeaker(20, 160), EchoGuess(), at_level(clip("0870"), BOT_DB)
+    guesses: list[bool] = []
+    for step in range(300):
+        sent = bot[step * CHUNK : step * CHUNK + CHUNK]
+        heard = leak.play(sent)
+        echo.bot(pcm(sent), RATE_HZ, now_ms=20 * step + 20)
+        if step < 180:
+            echo.caller(pcm(heard), RATE_HZ, now_ms=20 * step + 20)
+        guesses.append(echo.likely())
+    assert guesses[179]
+    assert not guesses[-1]
+
+
+@given(
+    st.integers(0, 400), st.integers(1, 4), st.sampled_from([8_000, 16_000, 24_000]), st.randoms()
+)
+def test_pieces_are_measured_each_as_if_alone(
+    count: int, pieces: int, rate_hz: int, random: Random
+) -> None:
+    audio = [random.randbytes(2 * count) for _ in range(pieces)]
+    alone = [bands(piece, rate_hz)[0] for piece in audio]
+    assert bands(b"".join(audio), rate_hz, pieces=pieces) == pytest.approx(np.array(alone))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 500)), max_size=60))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pipecat.audio.vad.silero import SileroVADAnalyzer
 
 from evals.corpus import Clip, librivox
 from pipelines.headless import read_speech
@@ -44,3 +45,15 @@ async def test_silence_after_human_speech_is_told_sooner_than_the_vad_frame(clip
     assert 100 <= vad.run.quiet_ms <= 400
     assert vad.run.voiced_ms == 0
     await vad.cleanup()
+
+
+async def test_the_verdicts_are_those_that_pipecat_reaches_in_its_thread() -> None:
+    speech = read_speech(next(iter(librivox())).path)
+    ours, theirs = KeenVad(), SileroVADAnalyzer()
+    for vad in (ours, theirs):
+        vad.set_sample_rate(16_000)
+    for start in range(0, 16_000 * 8, 640):
+        piece = speech[start : start + 640]
+        assert await ours.analyze_audio(piece) == await theirs.analyze_audio(piece)
+    await ours.cleanup()
+    await theirs.cleanup()

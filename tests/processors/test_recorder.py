@@ -21,7 +21,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.workers.runner import WorkerRunner
 
 from pipelines.headless import HeadlessTransport
-from processors.recorder import Recorder
+from processors.recorder import CallerTap, Recorder
 from processors.speakable import to_speech
 from processors.spoken import SpokenObserver
 from providers.tts._simulated_service import SimulatedTtsService
@@ -62,11 +62,11 @@ class _Call:
         voice = SimulatedTtsService(ttfb_secs=TTFB_SECS, char_secs=CHAR_MS / 1000, pitch_hz=220)
         voice.add_text_transformer(to_speech)
         recorder = Recorder(on_ear=self.heard.append, recording=RecordingFile(path))
-        output = self.transport.output()
+        tap, output = CallerTap(recorder), self.transport.output()
         self._replies = _Replies(SpokenObserver(voice, output), self.transport)
         user, assistant = LLMContextAggregatorPair(LLMContext())
         self.worker = PipelineWorker(
-            Pipeline([self.transport.input(), user, voice, output, recorder, assistant]),
+            Pipeline([self.transport.input(), user, tap, voice, output, recorder, assistant]),
             params=PipelineParams(audio_in_sample_rate=16_000, audio_out_sample_rate=24_000),
             observers=[self._replies],
         )

@@ -16,7 +16,8 @@ from pipecat.frames.frames import (
     OutputTransportMessageUrgentFrame,
     StartFrame,
 )
-from pipecat.processors.frame_processor import FrameDirection
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.processors.frameworks.rtvi.frames import RTVIClientMessageFrame
 from pipecat.tests.utils import SleepFrame, run_test
 
@@ -30,7 +31,7 @@ class _Rtvi(DiscreetRtvi):
     """Notes what is sent down the pipeline."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(FrameProcessor())
         self.sent: list[Frame] = []
 
     async def push_frame(
@@ -48,6 +49,34 @@ async def test_a_key_that_a_vendor_quotes_is_masked() -> None:
     told = [f.message for f in rtvi.sent if isinstance(f, OutputTransportMessageUrgentFrame)]
     assert told
     assert told[0]["data"]["error"] == "Incorrect API key provided: [hidden]."
+
+
+class _Passed(FrameProcessor):
+    """Notes what comes by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames: list[Frame] = []
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        self.frames.append(frame)
+        await self.push_frame(frame, direction)
+
+
+async def test_a_message_goes_to_the_output_and_past_everybody_before_it() -> None:
+    between, output = _Passed(), _Passed()
+    rtvi = DiscreetRtvi(output)
+    await run_test(
+        Pipeline([rtvi, between, output]),
+        frames_to_send=[sent("dtmf"), SleepFrame()],
+        frames_to_send_direction=FrameDirection.UPSTREAM,
+    )
+    messages = [
+        [f for f in passed.frames if isinstance(f, OutputTransportMessageUrgentFrame)]
+        for passed in (between, output)
+    ]
+    assert [len(those) for those in messages] == [0, 1]
 
 
 REFUSED: dict[str, Any] = {

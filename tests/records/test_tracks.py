@@ -129,3 +129,23 @@ def test_audio_that_was_never_played_in_time_is_dropped() -> None:
 
     assert len(tracks.close()) / PER_MS <= 5_000 + CHUNK_MS
     assert tracks.dropped > 0
+
+
+@given(
+    caller=st.lists(st.integers(0, 700), min_size=1, max_size=40),
+    bot=st.lists(st.integers(0, 700), max_size=40),
+)
+@settings(max_examples=60, deadline=None)
+def test_samples_keep_their_order_however_they_are_cut(caller: list[int], bot: list[int]) -> None:
+    tracks, ramp = TwoTrack(), np.arange(1, 32_000, dtype=np.int16)
+    taken: list[NDArray[np.int16]] = []
+    for sizes, feed in ((bot, tracks.bot), (caller, tracks.caller)):
+        for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+            feed(ramp[end - size : end].tobytes(), at(end / PER_MS))
+            taken.append(tracks.take())
+
+    both = np.concatenate([*taken, tracks.close()])
+
+    for column, sizes in ((CALLER, caller), (BOT, bot)):
+        heard = both[:, column]
+        assert heard[heard != 0].tolist() == ramp[: sum(sizes)].tolist()
