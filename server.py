@@ -153,7 +153,7 @@ def _serve_options(serve: argparse.ArgumentParser) -> None:
     )
     serve.add_argument("--data", type=Path, default=Path("data"), help="folder of records (data)")
     serve.add_argument("--slots", type=int, help="slots of this machine (4 a core)")
-    serve.add_argument("--warm", type=int, help="processes that wait for a caller (1)")
+    serve.add_argument("--warm", type=int, help="processes that wait for a caller (2)")
     serve.add_argument(
         "--drain-secs", type=float, help="how long calls may go on once told to stop (600)"
     )

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, WebSocket
+from loguru import logger
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from errors import ConfigError, OffhookError
 from hosts.daily import ROOM_NAME
 from hosts.handover import HandoverError
 from hosts.house import House
+from hosts.requests import Say
 from hosts.session import Session
 from hosts.websocket import SocketLine
 
@@ -190,12 +192,28 @@ def router(house: House, keys: Keys) -> APIRouter:
         await house.host.ask(session_id, "ice", pc_id=request.pc_id, candidates=candidates)
         return {"status": "success"}
 
+    _add_control(routes, house, keys)
+    return routes
+
+
+def _add_control(routes: APIRouter, house: House, keys: Keys) -> None:
+    """What may be done with a call that is on, by whoever may begin one."""
+
     @routes.delete("/sessions/{session_id}", status_code=204)
     async def hang_up(session_id: str) -> None:
         """End the call, however far it came; one that is over stays so."""
         await house.host.hang_up(session_id)
 
-    return routes
+    # As hanging up, this takes a key where keys are asked for. What lets one caller in, the token
+    # of a WebSocket, a room's or Twilio's, opens nothing here: a caller must not put words into the
+    # bot's mouth, which the record then holds as the bot's.
+    @routes.post("/sessions/{session_id}/say", status_code=204)
+    async def say(session_id: str, wish: Say, http: Request) -> None:
+        """Have the bot say a sentence, after what it is saying; it is part of the conversation."""
+        session = house.host.session(session_id)
+        await session.say(wish.text)
+        who = keys.name(http) or "whoever has no key"
+        logger.info("call {}: {} had the bot say something", session.plan.id, who)
 
 
 def socket_router(house: House) -> APIRouter:

@@ -21,6 +21,7 @@ from bots.greeting import Greeting, Greetings
 from bots.plan import CallPlan
 from bots.toolkit import ToolResult, register
 from bots.tracing import Tracing, worker_options
+from bots.usage import Meter, Tariff, listen
 from pipelines import cascade
 from pipelines.transports import AUDIO_IN_HZ, AUDIO_OUT_HZ
 from processors.filler import Filler, FillerAudioFrame
@@ -89,6 +90,9 @@ class Assembly:
         self.cascade = cascade.build(stages, place.transport, self.context, extras=extras)
         self._truth = HeardTruth(self.context, self.cascade.assistant_aggregator)
         self._narrator = self._watch(stages, place.transport)
+        self.meter = Meter(Tariff.of(plan))
+        ready = [sayer for sayer in (extras.greeter, extras.filler) if sayer]
+        listen(self.meter, wits=stages.llm, others=(stages.stt, stages.tts, *ready))
         self.worker = self._work(place.transport.output())
 
     def heed(self, event: CallEvent) -> None:
@@ -120,7 +124,7 @@ class Assembly:
 
     def _watch(self, stages: cascade.Stages, transport: BaseTransport) -> Narrator:
         """Who tells what happens, from the frames that go by."""
-        built = self.cascade
+        built, config = self.cascade, self._plan.config
         watched = Watched(
             ears=stages.stt,
             turns=built.user_aggregator,
@@ -130,6 +134,11 @@ class Assembly:
             voice=stages.tts,
             gate=built.voice,
             is_filler=lambda frame: isinstance(frame, FillerAudioFrame),
+            providers={
+                stages.stt: config.stt.provider,
+                stages.llm: config.llm.provider,
+                stages.tts: config.tts.provider,
+            },
         )
         narrator = Narrator(
             self._reports.tell,

@@ -20,6 +20,7 @@ from bots.farewell import Farewell
 from bots.greeting import Greetings
 from bots.news import Listener, News
 from bots.plan import CallPlan
+from bots.sayings import Sayings, ending
 from bots.waste import Waste
 from pipelines import cascade
 from processors.idle import Patience
@@ -84,6 +85,8 @@ class Surroundings:
     """Done when the call is over for a reason that the transport does not tell: it ends at once."""
     farewell: asyncio.Future[EndReason] = field(default_factory=_new_future)
     """Done when the server must end the call: the bot says so and the call ends for that reason."""
+    sayings: Sayings = field(default_factory=Sayings)
+    """What somebody else has the bot say."""
 
 
 def build_stages(plan: CallPlan, site: Site) -> Stages:
@@ -168,14 +171,16 @@ class _Call:
         self._farewell.heed(event)
         self._news.tell(event)
         if isinstance(event, Turn):
-            self._tell_waste()
+            self._tell_totals()
 
-    def _tell_waste(self) -> None:
-        if self._waste and (regret := self._waste.news(self.clock())):
-            self._news.tell(regret)
+    def _tell_totals(self) -> None:
+        for totals in (self._waste, self._parts and self._parts.meter):
+            if totals and (news := totals.news(self.clock())):
+                self._news.tell(news)
 
     def end(self, reason: EndReason) -> None:
         """The call is over, if it is not already."""
+        self._around.sayings.close()
         if not self._over.done():
             self._over.set_result(reason)
 
@@ -188,7 +193,9 @@ class _Call:
 
     def finish(self, reason: EndReason) -> None:
         """Tell the last of it, and write what was told and not yet written."""
-        self._tell_waste()
+        if self._parts:
+            self._parts.meter.over()
+        self._tell_totals()
         self.tell(CallEnded(at_ms=self.clock(), reason=reason))
         self._news.drain()
 
@@ -221,6 +228,7 @@ class _Call:
             running.add_done_callback(lambda _: self.end("bot_hung_up"))
             try:
                 reason = await self._until_over()
+                self.end(reason)
                 await self._say_how_it_ended(reason)
             finally:
                 await self._stop(runner, running)
@@ -278,6 +286,7 @@ class _Call:
         reports = Reports(self.tell, self.clock, self._say)
         parts = Assembly(self._plan, stages, place, reports=reports)
         self._parts, self._waste = parts, Waste(self._plan, stages.books)
+        self._tell_totals()
         if isinstance(stages.llm, ReadsAhead):
             self._news.read_ahead = partial(stages.llm.read_ahead, parts.context)
         self._farewell.watch(self._transport.output())
@@ -295,6 +304,7 @@ class _Call:
             self._news.open_page(parts.worker.rtvi.send_server_message)
             self.tell(CallerJoined(at_ms=self.clock()))
             await parts.worker.queue_frame(await parts.greeting())
+            self._around.sayings.open(self._say_as_told)
 
         @self._transport.event_handler("on_client_disconnected")
         async def left(_: BaseTransport, __: object) -> None:
@@ -339,6 +349,13 @@ class _Call:
         """Speak a ready sentence; it becomes part of the conversation."""
         if self._parts:
             await self._parts.worker.queue_frame(TTSSpeakFrame(text))
+
+    async def _say_as_told(self, text: str) -> None:
+        """Speak what somebody else wants said."""
+        if self._patience.said():
+            # The goodbye is being said, and the call ends with it.
+            raise ending()
+        await self._say(text)
 
     async def _announce(self, text: str) -> None:
         """Break off whatever is being said and made, and speak what nobody can interrupt."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -36,6 +39,10 @@ KEPT_BYTES = 64_000_000
 """How much they may take together."""
 MAKE_SECS = 60.0
 """How long the voice may take; the slowest makes 400 letters in half of it."""
+_GIVE_UP_SECS = 2 * MAKE_SECS
+"""The voice may have to wait for the call's own, which says the greeting meanwhile."""
+AGAIN_SECS = 600.0
+"""How soon a greeting that could not be made is tried again: a voice may be paid for."""
 
 _FILE_BYTES = 8_000_000
 """A greeting of 400 letters at 48 kHz takes 3 MB."""
@@ -174,27 +181,87 @@ class Greeting:
     async def make(self, rate_hz: int, free: Free) -> Clip | None:
         """The clip, made aside by a voice of its own, and kept in a file.
 
-        What fails is logged and nobody's: without a clip the call's own voice says the greeting.
+        One process makes it. None for any other that would at the same time, and where it failed
+        lately; nobody waits. What fails is logged and nobody's: without a clip the call's own
+        voice says the greeting.
 
         Args:
             rate_hz: Of the clip.
             free: Awaited before anything is made.
         """
-        phrases = Phrases((self.text,), self.voice, self.build, Shelf(1), MAKE_SECS)
+        await free()
+        lock = self.kept.folder / f"{_UNFINISHED}{self.key(rate_hz)}"
         try:
-            async with contextlib.aclosing(phrases.clips(rate_hz, free=free)) as clips:
-                clip = await anext(clips, None)
-        except OffhookError as error:
-            logger.warning("the greeting is not made ahead: {}", error.message)
-            return None
-        if clip is None:
-            logger.warning("the greeting is not made ahead: its voice did not say it to the end")
-            return None
-        try:
-            await asyncio.to_thread(self.kept.put, self.key(rate_hz), clip)
+            with alone(lock) as note:
+                if note is None:
+                    return None
+                clip = await self.find(rate_hz) or await self._make(rate_hz, free)
+                if clip:
+                    lock.unlink(missing_ok=True)
+                else:
+                    _note_failure(note)
+                return clip
         except OSError as error:
-            logger.warning("the greeting is not kept: {}", error)
-        return clip
+            logger.warning("the greeting is not made ahead: {}", error)
+            return None
+
+    async def _make(self, rate_hz: int, free: Free) -> Clip | None:
+        phrases = Phrases((self.text,), self.voice, self.build, Shelf(1), MAKE_SECS)
+        clip, why = None, "its voice did not say it to the end"
+        try:
+            async with (
+                asyncio.timeout(_GIVE_UP_SECS),
+                contextlib.aclosing(phrases.clips(rate_hz, free=free)) as clips,
+            ):
+                clip = await anext(clips, None)
+            if clip:
+                await asyncio.to_thread(self.kept.put, self.key(rate_hz), clip)
+                return clip
+        except TimeoutError:
+            why = "its voice takes too long"
+        except OffhookError as error:
+            why = error.message
+        except OSError as error:
+            why = str(error)
+        logger.warning("the greeting is not made ahead: {}", why)
+        return None
+
+
+@contextmanager
+def alone(path: Path) -> Generator[int | None]:
+    """Be the only process inside of this with that path; None if another is, or failed lately.
+
+    Nobody waits. Gives the open file, on which a failure is noted; who is cancelled notes none,
+    and leaves the next to try.
+
+    Raises:
+        OSError: The file cannot be made.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield handle if _locks(handle) and _is_due(os.fstat(handle)) else None
+    finally:
+        os.close(handle)
+
+
+def _locks(handle: int) -> bool:
+    """Whether the file is this process's alone from now on."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_due(state: os.stat_result) -> bool:
+    age_secs = datetime.now(UTC).timestamp() - state.st_mtime
+    return not state.st_size or not 0 <= age_secs <= AGAIN_SECS
+
+
+def _note_failure(handle: int) -> None:
+    os.pwrite(handle, b"failed\n", 0)
+    os.utime(handle)
 
 
 def encode(clip: Clip) -> bytes:

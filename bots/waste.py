@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bots.plan import CallPlan
+from bots.usage import Tariff
 from processors.speculation import Regret as Wasted
 from processors.speculation import Speculations
-from providers.base import StageConfig
-from records.costs import Price, Usage, cost_usd, read_prices
+from records.costs import Usage, cost_usd
 from records.events import Regret
 
 
@@ -20,7 +20,8 @@ class Waste:
 
     def __init__(self, plan: CallPlan, books: Speculations) -> None:
         self._books = books
-        self._prices = _prices(plan)
+        tariff = Tariff.of(plan)
+        self._prices = [price for price in (tariff.llm, tariff.tts) if price]
         self._prompt_chars = len(plan.bot.prompt)
         self._told = books.regret
 
@@ -37,17 +38,6 @@ class Waste:
             characters=wasted.characters_voiced,
             usd=cost_usd(self._prices, _usage(wasted, self._prompt_chars)),
         )
-
-
-def _prices(plan: CallPlan) -> list[Price]:
-    book = read_prices()
-    stages: dict[str, StageConfig] = {"llm": plan.config.llm, "tts": plan.config.tts}
-    known = (
-        book.price(name, stage.provider, str(getattr(stage, "model", "")))
-        for name, stage in stages.items()
-        if stage.needs_network
-    )
-    return [price for price in known if price]
 
 
 def _usage(wasted: Wasted, prompt_chars: int) -> Usage:

@@ -32,7 +32,7 @@ from hosts.lease import LOOK_SECS, Lease
 from hosts.legs import SocketLeg, WebRtcLeg
 from hosts.packet import ChannelError, accept
 from hosts.pulse import Pulse, Reading
-from hosts.requests import Candidates, Connection, Fields, Offer, Order, Prebuild, read
+from hosts.requests import Candidates, Connection, Fields, Offer, Order, Prebuild, Say, read
 from hosts.rundir import call_socket
 from hosts.shift import Shift
 from hosts.warmth import Warmth
@@ -89,6 +89,7 @@ class Child:
             "offer": _served(Offer, self._offer),
             "ice": _served(Candidates, self._ice),
             "socket": self._socket,
+            "say": _served(Say, self._say),
             "renew": _served(Fields, self._renew),
             "hang_up": _served(Fields, self._hang_up),
             "drain": _served(Fields, self._drain),
@@ -245,6 +246,10 @@ class Child:
                 await take(socket.socket(fileno=fds.pop()), head, leg.carry)
         except TimeoutError as error:
             raise OffhookError("The caller's connection was not taken in time.") from error
+        return {}
+
+    async def _say(self, wish: Say) -> dict[str, JsonValue]:
+        await self._called().sayings.say(wish.text)
         return {}
 
     async def _renew(self, _: Fields) -> dict[str, JsonValue]:

@@ -17,7 +17,7 @@ from errors import OffhookError
 from hosts.admission import Admission
 from hosts.channel import ChannelClosedError
 from hosts.drain import Drain, DrainingError
-from hosts.session import Errands, Line, Session, foremost, unknown_session
+from hosts.session import Errands, Line, Session, Wish, foremost, unknown_session
 from hosts.watch import Nobody, Watch, refusal
 
 if TYPE_CHECKING:
@@ -230,12 +230,8 @@ class Host:
         grant = self._admission.adopt(plan.config.slots, key=key, bot=plan.bot.name)
         session = Session(state["session"], plan, line, grant=grant, key=key)
         self._start(session, child)
-        assert session.vitals
-        session.vitals.arrived = state.get("stage") != "waiting"
-        if state.get("reason"):
-            # It is ending, and has said so to whoever is gone.
-            session.hear({"op": "ended", "reason": state["reason"]}, self._watch)
-        session.tell("renew")
+        session.catch_up(state, self._watch)
+        child.channel.tell("renew")
         session.refuse(unknown_session())
         self._look_after(session)
         return True
@@ -300,6 +296,16 @@ class Host:
         self._watch.started(session.plan)
         # What it said meanwhile is heard now.
         child.on_message = partial(self._hear, session)
+        child.on_broken = partial(self._mend_soon, session)
+
+    def _mend_soon(self, session: Session) -> None:
+        self._tasks.create_task(self._mend(session))
+
+    async def _mend(self, session: Session) -> None:
+        try:
+            await session.mend(self._watch)
+        except Exception:  # noqa: BLE001 - no other call may end with it
+            logger.exception("the connection of call {} was not mended", session.plan.id)
 
     def _hear(self, session: Session, message: Mapping[str, Any]) -> None:
         pulse = session.hear(message, self._watch)
@@ -373,7 +379,7 @@ class Host:
             for session in self._sessions.values():
                 self._cancel_opening(session, op="drain" if step == "farewell" else "stop")
 
-    def _cancel_opening(self, session: Session, *, op: str) -> None:
+    def _cancel_opening(self, session: Session, *, op: Wish) -> None:
         """End a session that has no call; tell the call of any other."""
         if session.stage == "opening":
             session.cancel()

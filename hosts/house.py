@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 from types import TracebackType
 
@@ -34,8 +35,11 @@ _LOOKS = 4
 """How often the calls of an earlier server that do not answer are asked again."""
 _LOOK_SECS = 2.0
 """Before each of these; they may take as long again to answer."""
-DEFAULT_WARM = 1
-"""How many processes wait for a caller, with the default pipeline built."""
+_AGAIN_SECS = (30.0, 60.0, 120.0, 300.0, 600.0)
+"""Before each new try of a default pipeline that did not start; the last goes on."""
+DEFAULT_WARM = 2
+"""How many processes wait for a caller, with the default pipeline built: a second caller may come
+while the next process is made."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,19 @@ class HouseSettings:
     """Of this machine; four a core if None."""
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     """Who is let in, beside the slots."""
-    warm: int = DEFAULT_WARM
-    """How many processes wait for a caller."""
+    warm: int | None = None
+    """How many processes wait for a caller; if None two, or one where there is one slot."""
     drain_secs: float = DEFAULT_SECS
     """How long live calls may go on when the server is told to stop."""
     log_level: str = "INFO"
     """Of the calls' processes."""
+
+    @property
+    def waiting(self) -> int:
+        """How many processes wait for a caller."""
+        if self.warm is not None:
+            return self.warm
+        return min(DEFAULT_WARM, self.slots or default_slots())
 
 
 class House:
@@ -87,10 +98,13 @@ class House:
         self._sidecars = Sidecars(run)
         self._site = LocalSite(models, self._sidecars)
         self._stack = AsyncExitStack()
-        self._settled = False
-        """Whether everything that is done before the first call was done, or failed."""
+        self._settled = asyncio.Event()
+        """Set when everything that is done before the first call was done, or failed."""
+        self._default_runs = asyncio.Event()
+        """Set when a call found all that the default pipeline needs."""
+        self._why_cold = ""
         self.transports = Transports(settings.transports, run=run)
-        self.nursery = Nursery(run, warm=settings.warm, log_level=settings.log_level)
+        self.nursery = Nursery(run, warm=settings.waiting, log_level=settings.log_level)
         errands = Errands(
             prepare=self.ready,
             brief=self._brief,
@@ -145,6 +159,8 @@ class House:
         if lacking:
             raise MissingError(" ".join(lacking))
         await self._site.prepare(plan.config)
+        if plan.config.name == self.default.name:
+            self._default_runs.set()
 
     async def admit(self, plan: CallPlan, *, key: str | None = None) -> Session:
         """Take the plan's slots and begin to open its line; see `Host.admit`.
@@ -179,7 +195,7 @@ class House:
         admission = self.host.admission
         reasons = {
             "draining": self.host.drain.begun,
-            "starting": not self._settled,
+            "starting": not self._settled.is_set(),
             "no_process": self.nursery.pid is None,
             "full": admission.taken >= admission.slots,
             "busy_quality": admission.shut,
@@ -198,21 +214,37 @@ class House:
         group = await enter(asyncio.TaskGroup())
         tidying = group.create_task(self._tidy())
         self._stack.callback(tidying.cancel)
-        warming = group.create_task(self._warm_default())
+        warming = group.create_task(self._keep_default_warm())
         self._stack.callback(warming.cancel)
         if adopted:
             logger.warning("{} calls of an earlier server go on", adopted)
             return
-        stopping = group.create_task(self.host.drained.wait())
-        self._stack.callback(stopping.cancel)
-        await asyncio.wait({warming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        ends = {group.create_task(it.wait()) for it in (self._settled, self.host.drained)}
+        for end in ends:
+            self._stack.callback(end.cancel)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _warm_default(self) -> None:
-        """Make the first call as quick as the second, if the default pipeline can run here."""
-        config = self.default
+    async def _keep_default_warm(self) -> None:
+        """Make the first call as quick as the second, as soon as the default pipeline can run."""
         try:
             recipe = await self._recipe()
             # Other pipelines and bots need processes whatever becomes of the default.
+            await self._warm_up(recipe)
+        finally:
+            self._settled.set()
+        pauses_secs = chain(_AGAIN_SECS, repeat(_AGAIN_SECS[-1]))
+        while recipe is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(next(pauses_secs)):
+                    await self._default_runs.wait()
+            self._default_runs.clear()
+            recipe = await self._recipe()
+            if recipe:
+                await self._warm_up(recipe)
+
+    async def _warm_up(self, recipe: Recipe | None) -> None:
+        config = self.default
+        try:
             await self._prepare_processes(recipe)
             if recipe:
                 await warm_model(config, recipe.site, bots_dir=self._data_dir / "bots")
@@ -220,8 +252,6 @@ class House:
             logger.error("the pipeline {} did not start: {}", config.name, error.message)
         except Exception:  # noqa: BLE001 - calls that go on must not end with it
             logger.exception("the pipeline {} did not start", config.name)
-        finally:
-            self._settled = True
 
     async def _tidy(self) -> None:
         """Take over late what did not answer, end what never does, close what the dead left."""
@@ -252,21 +282,27 @@ class House:
     async def _recipe(self) -> Recipe | None:
         """What warm children build; None, said in the log, if the default cannot run now."""
         config = self.default
-        lacking = await asyncio.to_thread(self.lacks, config)
-        if lacking:
-            logger.warning("the pipeline {} is not ready: {}", config.name, " ".join(lacking))
-            return None
         try:
+            lacking = await asyncio.to_thread(self.lacks, config)
+            if lacking:
+                self._tell_cold("WARNING", " ".join(lacking))
+                return None
             await self._site.prepare(config)
             plan = plan_call(pipeline=self._default_source)
             site = self._site.snapshot(plan.config)
         except OffhookError as error:
-            logger.error("the pipeline {} did not start: {}", config.name, error.message)
+            self._tell_cold("ERROR", error.message)
             return None
         except Exception:  # noqa: BLE001 - a bot's folder may hold anything
             logger.exception("the pipeline {} did not start", config.name)
             return None
         return Recipe(plan=plan.to_json(), site=site, records=str(self._data_dir / "calls"))
+
+    def _tell_cold(self, level: str, why: str) -> None:
+        """Log it once, however often it is tried."""
+        if why != self._why_cold:
+            self._why_cold = why
+            logger.log(level, "the pipeline {} is not ready: {}", self.default.name, why)
 
     def _state_dir(self, bot: str) -> Path:
         return self._data_dir / "bots" / bot

@@ -59,6 +59,7 @@ class WebRtcLeg:
     def __init__(self, servers: Sequence[IceServer] = ()) -> None:
         self._servers = servers
         self._peer: WebRtcPeer | None = None
+        self._spare: WebRtcPeer | None = None
         self._answered = asyncio.Event()
         self._offers = asyncio.Lock()
         self._closed = False
@@ -70,12 +71,10 @@ class WebRtcLeg:
             BadRequestError: The offer cannot be read; the leg then waits for a better one.
             NotFoundError: The leg was closed meanwhile.
         """
-        from pipelines.transports import WebRtcPeer
-
         async with self._offers:
             if self._peer:
                 return await self._peer.renegotiate(sdp, restart=restart)
-            peer = WebRtcPeer(self._servers)
+            peer, self._spare = self._spare or self._new_peer(), None
             try:
                 answer = await peer.answer(sdp)
                 if self._closed:
@@ -99,6 +98,8 @@ class WebRtcLeg:
 
     async def arrival(self) -> None:
         """Wait for an offer that could be answered."""
+        # While the browser makes its offer there is time.
+        self._spare = self._new_peer()
         await self._answered.wait()
 
     def transport(self) -> BaseTransport:
@@ -113,8 +114,14 @@ class WebRtcLeg:
     async def close(self) -> None:
         """Close the peer connection, if there is one."""
         self._closed = True
-        if self._peer:
-            await self._peer.close()
+        for peer in (self._peer, self._spare):
+            if peer:
+                await peer.close()
+
+    def _new_peer(self) -> WebRtcPeer:
+        from pipelines.transports import WebRtcPeer
+
+        return WebRtcPeer(self._servers)
 
 
 class SocketTakenError(OffhookError):

@@ -35,9 +35,10 @@ class Child:
 
     channel: Channel
 
-    def __init__(self, name: str, pid: int, pidfd: int) -> None:
+    def __init__(self, path: Path, pid: int, pidfd: int) -> None:
         """Watch the process that `pidfd` is of, from then on the child's to close."""
-        self.name = name
+        self.name = path.stem
+        self._path = path
         self.pid = pid
         self.warm = False
         self.digest: str | None = None
@@ -45,6 +46,7 @@ class Child:
         self._pidfd: int | None = pidfd
         self._gone = False
         self._listener: Listener | None = None
+        self._on_broken: Callable[[], None] | None = None
         self._unheard: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(pidfd, self._end)
@@ -56,11 +58,9 @@ class Child:
         Raises:
             ChannelClosedError: It does not; `pidfd` is closed.
         """
-        child = cls(path.stem, pid, pidfd)
+        child = cls(path, pid, pidfd)
         try:
-            child.channel = await Channel.connect(
-                path, on_message=child._hear, on_closed=child._heard_out
-            )
+            await child.reconnect()
         except BaseException:
             child._forget()
             raise
@@ -91,6 +91,29 @@ class Child:
             raise ChannelClosedError(f"{path.name}: it does not say who it is.") from error
         finally:
             probe.close()
+
+    async def reconnect(self) -> None:
+        """Connect to it, also once more when its channel is closed.
+
+        Raises:
+            ChannelClosedError: It is gone, or does not listen.
+        """
+        if self._gone:
+            raise ChannelClosedError(f"{self.name}: its process is gone.")
+        self.channel = await Channel.connect(
+            self._path, on_message=self._hear, on_closed=self._heard_out
+        )
+
+    @property
+    def on_broken(self) -> Callable[[], None] | None:
+        """Who is told that the channel broke while the process lives, also if it did before."""
+        return self._on_broken
+
+    @on_broken.setter
+    def on_broken(self, told: Callable[[], None] | None) -> None:
+        self._on_broken = told
+        if self.channel.closed:
+            self._heard_out()
 
     @property
     def on_message(self) -> Listener | None:
@@ -125,6 +148,8 @@ class Child:
     def _heard_out(self) -> None:
         if self._gone:
             self.exited.set()
+        elif self._on_broken:
+            self._on_broken()
 
     def _end(self) -> None:
         """The process has ended; what it said may still be on its way."""

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from unicodedata import category
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from errors import BadRequestError
 
 MAX_CANDIDATES = 64
 """In one request."""
+MAX_SAY_CHARS = 500
+"""Of what the bot is to say: half a minute of speech."""
+_CONTROLS = frozenset({"Cc", "Zl", "Zp"})
+"""Unicode categories: control characters, and what ends a line or a paragraph."""
 
 
 class Fields(BaseModel):
@@ -80,6 +86,25 @@ class Connection(Fields):
 
     head: str
     """The head of its request, in base64."""
+
+
+class Say(Fields):
+    """`say`: a sentence in the bot's own voice."""
+
+    text: str = Field(min_length=1, max_length=MAX_SAY_CHARS, repr=False)
+    """As it is to be spoken, on one line; white space around it is taken away."""
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _strip(cls, given: object) -> object:
+        return given.strip() if isinstance(given, str) else given
+
+    @field_validator("text")
+    @classmethod
+    def _plain(cls, text: str) -> str:
+        if any(category(character) in _CONTROLS for character in text):
+            raise PydanticCustomError("control", "Control characters and line breaks are not said")
+        return text
 
 
 def read(model: type[AnyFields], fields: Mapping[str, Any]) -> AnyFields:

@@ -11,8 +11,10 @@ from loguru import logger
 from pydantic import JsonValue, ValidationError
 
 from bots.plan import CallPlan
+from bots.sayings import ending, not_joined
 from errors import NotFoundError, OffhookError
 from hosts.desk import Grant
+from hosts.mending import mend
 from hosts.vitals import Vitals, process_state
 from hosts.watch import Pulse, Watch
 from records.events import CALL_EVENT, CallStarted, EndReason
@@ -20,6 +22,7 @@ from records.events import CALL_EVENT, CallStarted, EndReason
 if TYPE_CHECKING:
     from hosts.nursery import Child
 
+Wish = Literal["hang_up", "drain", "stop"]
 _REASONS: dict[str, EndReason] = {reason: reason for reason in get_args(EndReason)}
 MARGIN_SECS = 120
 """How much longer than the longest call its process, room, token or credential lives."""
@@ -83,6 +86,10 @@ class Session:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     task: asyncio.Task[None] | None = None
+    wishes: list[str] = field(default_factory=list[str])
+    """What its process was told to do, for the case that it never heard."""
+    mending: bool = False
+    """Whether its process is being connected to again."""
 
     def begin(self, child: Child, now_secs: float) -> None:
         """Its process was told to begin."""
@@ -90,10 +97,53 @@ class Session:
         self.child, self.stage, self.began_secs = child, "calling", now_secs
         self.vitals = Vitals(now_secs, life_secs)
 
-    def tell(self, op: str) -> None:
-        """Tell its process something, if there is one."""
+    def tell(self, op: Wish) -> None:
+        """Tell its process what is to become of its call, if there is one."""
+        if op not in self.wishes:
+            self.wishes.append(op)
         if self.child:
             self.child.channel.tell(op)
+
+    async def say(self, text: str) -> None:
+        """Have its bot say a sentence, after what it is saying.
+
+        Raises:
+            NotTalkingError: The caller is not there yet, or the call is ending.
+            ChannelClosedError: Its process does not answer.
+        """
+        if self.stage == "opening":
+            raise not_joined()
+        if self.stage == "closing" or self.child is None:
+            raise ending()
+        await self.child.channel.ask("say", text=text)
+
+    async def mend(self, watch: Watch) -> None:
+        """Connect to its process again, whose connection broke; or leave it to its lease."""
+        child, vitals = self.child, self.vitals
+        if child is None or vitals is None or vitals.reason or self.stage != "calling":
+            return
+        if self.mending:
+            return
+        self.mending = True
+        try:
+            state = await mend(child, wishes=self.wishes)
+        finally:
+            self.mending = False
+        if state is not None:
+            logger.warning("the connection to the process of call {} was mended", self.plan.id)
+            self.catch_up(state, watch)
+        elif child.channel.closed and not child.exited.is_set():
+            logger.error("the process of call {} cannot be reached any more", self.plan.id)
+            vitals.lost()
+
+    def catch_up(self, state: Mapping[str, Any], watch: Watch) -> None:
+        """Know what its process told while nobody listened."""
+        if self.vitals:
+            self.vitals.pulsed()
+            self.vitals.arrived = self.vitals.arrived or state.get("stage") != "waiting"
+        if state.get("reason"):
+            # It is ending, and has said so to whoever is gone.
+            self.hear({"op": "ended", "reason": state["reason"]}, watch)
 
     def kill(self) -> None:
         """End its process at once, if there is one."""
@@ -129,8 +179,8 @@ class Session:
 
     def tend(self, now_secs: float, *, renew: bool) -> None:
         """Tell its process that it is still wanted, if told so, and end it if it hangs."""
-        if renew:
-            self.tell("renew")
+        if renew and self.child:
+            self.child.channel.tell("renew")
         child, vitals = self.child, self.vitals
         if child is None or vitals is None or self.stage != "calling":
             return

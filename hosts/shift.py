@@ -15,6 +15,7 @@ from bots.call import Stages, Surroundings, build_stages
 from bots.farewell import FAREWELL_SECS
 from bots.greeting import FOLDER
 from bots.plan import CallPlan
+from bots.sayings import Sayings
 from hosts.legs import Leg, leg
 from hosts.pulse import Pulse
 from hosts.requests import Order
@@ -33,8 +34,10 @@ from records.events import (
     Filled,
     Regret,
     ReplyStarted,
+    Retried,
     ToolCalled,
     Turn,
+    Used,
 )
 from records.record import CallFacts, FolderStore, FolderWriter
 
@@ -53,7 +56,7 @@ Stage = Literal["waiting", "calling", "ending"]
 
 _PASSED_ON = (
     BargedIn, CallEnded, CallerJoined, CallerStarted, CallStarted, CutIn, Failed, FalseStop,
-    Filled, Regret, ToolCalled, Turn,
+    Filled, Regret, Retried, ToolCalled, Turn, Used,
 )  # fmt: skip
 """Events that the host is told of; of `ReplyStarted` the first."""
 
@@ -103,6 +106,8 @@ class Shift:
         self.stage: Stage = "waiting"
         self.reason: EndReason | None = None
         """Why it ends, once that is known."""
+        self.sayings = Sayings()
+        """What the bot is told to say."""
         self._site = FixedSite(order.site)
         self._prebuilt = stages
         self._tell = tell
@@ -126,12 +131,14 @@ class Shift:
             logger.exception("call {} failed", self.plan.id)
             self.reason = "crashed"
         self.stage = "ending"
+        self.sayings.close()
         self._loop.call_later(POLITE_SECS, self._cut, self.reason)
         await self._let_go()
         self._tell_end(self.reason)
 
     def end(self, reason: EndReason) -> None:
         """The call is over: it ends at once, for that reason if there was none before."""
+        self.sayings.close()
         self._expect(reason, POLITE_SECS)
         if not self._over.done():
             self._over.set_result(reason)
@@ -141,6 +148,7 @@ class Shift:
         if self.stage == "waiting":
             self.end(reason)
         elif not self._farewell.done():
+            self.sayings.close()
             self._expect(reason, FAREWELL_SECS + POLITE_SECS)
             self._farewell.set_result(reason)
 
@@ -166,6 +174,7 @@ class Shift:
             alive=self.leg.alive,
             over=self._over,
             farewell=self._farewell,
+            sayings=self.sayings,
         )
         return await bots.call.run(self.plan, transport, around, stages=stages)
 

@@ -14,6 +14,8 @@ SILENT_SECS = 10.0
 """So long without a pulse, and any process is killed."""
 ENDING_SECS = 20.0
 """How long a process that said why its call ended may take to be gone."""
+LOST_SECS = 30.0
+"""How long a process that cannot be reached may take to be gone: its lease ends, then its call."""
 UNUSED_SECS = 40.0
 """How long a process may wait for its caller; its own limit is ten seconds less."""
 _LOOK_SECS = 1.0
@@ -40,6 +42,7 @@ class Vitals:
     _began_secs: float = field(init=False)
     _ended_secs: float = field(init=False, default=0.0)
     _silent_secs: float = field(init=False, default=0.0)
+    _lost_secs: float | None = field(init=False, default=None)
     _killed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +56,10 @@ class Vitals:
     def pulsed(self) -> None:
         """It told how it is."""
         self._silent_secs = 0.0
+
+    def lost(self) -> None:
+        """It cannot be reached any more, and is left to the end of its lease."""
+        self._lost_secs = self.now_secs
 
     def told_end(self, reason: EndReason) -> None:
         """It told that its call is over; only the first time counts."""
@@ -81,10 +88,15 @@ class Vitals:
 
     def epitaph(self) -> EndReason:
         """Why the call of a dead process ended."""
-        return self.reason or "crashed"
+        left = self._lost_secs is not None and not self._killed
+        return self.reason or ("host_lost" if left else "crashed")
 
     def _doomed(self, state: str | None) -> bool:
-        if self._silent_secs >= SILENT_SECS or (state == "T" and self.quiet):
+        if state == "T" and self.quiet:
+            return True
+        if self._lost_secs is not None:
+            return self.now_secs - self._lost_secs >= LOST_SECS
+        if self._silent_secs >= SILENT_SECS:
             return True
         if self.reason is not None:
             return self.now_secs - self._ended_secs >= ENDING_SECS

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import json
-import os
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+import random
+from collections.abc import Mapping
 from pathlib import Path
 
 from loguru import logger
 from pydantic import JsonValue
 
 from bots.call import Stages, build_stages
-from bots.greeting import FOLDER, MAKE_SECS, Greeting, Greetings
+from bots.greeting import FOLDER, Greeting, Greetings
 from bots.plan import CallPlan
 from hosts.requests import Order, Prebuild
 from hosts.site import FixedSite
 from pipelines.transports import AUDIO_OUT_HZ
+from providers.kinds import Preconnects
 
-AGAIN_SECS = 600.0
-"""How soon a greeting that could not be made is tried again: a voice may be paid for."""
+AGAIN_SECS = 240.0
+"""How soon connections are opened again: Cartesia closes one that was idle for 300 s, Cloudflare,
+which is before most models, after 400 s."""
 _REHEARSAL_SECS = 5.0
-_LOCK = ".making"
 
 
 class Warmth:
     """Stages that are being built, or are ready, before there is a call.
 
     Attributes:
-        stages: Done when everything is ready but the greeting, which nobody waits for.
+        stages: Done when everything is ready but what nobody waits for: the greeting, and the
+            connections to those vendors that let them idle.
     """
 
     def __init__(self, recipe: Prebuild) -> None:
@@ -40,7 +38,7 @@ class Warmth:
         self._key = _key(plan, recipe.site)
         greeting = recipe.records and Greeting.of(plan, site, _kept(recipe.records))
         self.stages: asyncio.Future[Stages] = asyncio.ensure_future(_ready(plan, site))
-        self._greeting = asyncio.ensure_future(self._greet(greeting)) if greeting else None
+        self._more = asyncio.ensure_future(self._do_more(greeting or None))
 
     def fits(self, order: Order) -> bool:
         """Whether that call may use them."""
@@ -49,70 +47,36 @@ class Warmth:
 
     def leave_off(self) -> None:
         """A call begins, and has the machine to itself."""
-        if self._greeting:
-            self._greeting.cancel()
+        self._more.cancel()
 
-    async def _greet(self, greeting: Greeting) -> None:
-        """Have the first caller greeted as soon as the second."""
+    async def _do_more(self, greeting: Greeting | None) -> None:
         await asyncio.wait({self.stages})
         if self.stages.cancelled() or self.stages.exception():
             return
-        try:
-            await make_once(greeting)
-        except Exception as error:  # noqa: BLE001 - a call makes its own greeting
-            logger.warning("the greeting is not made ahead: {!r}", error)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stay_connected(self.stages.result()))
+            if greeting:
+                group.create_task(_greet(greeting))
 
 
-async def make_once(greeting: Greeting) -> None:
-    """Make a greeting that is not kept yet, unless another process does or it failed lately.
-
-    Raises:
-        OSError: The folder of the greetings cannot be used.
-    """
-    if await greeting.find(AUDIO_OUT_HZ):
-        return
-    with alone(greeting.kept.folder / f"{_LOCK}-{greeting.key(AUDIO_OUT_HZ)}") as may:
-        if not may:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(MAKE_SECS):
-                await greeting.make(AUDIO_OUT_HZ, _at_once)
+async def stay_connected(stages: Stages) -> None:
+    """Have the call find the connections open that may idle; until cancelled."""
+    services = (stages.stt, stages.llm, stages.tts)
+    idle = [service for service in services if isinstance(service, Preconnects)]
+    while idle:
+        for service in idle:
+            await service.preconnect()
+        # Not all children of all servers in the same moment.
+        await asyncio.sleep(AGAIN_SECS * random.uniform(0.8, 1.0))
 
 
-@contextmanager
-def alone(path: Path) -> Generator[bool]:
-    """Whether no other process is inside of this with that path, nor failed in it lately.
-
-    The file stays, and tells when a block came to its end; one that was cancelled, or raised,
-    leaves the next to try.
-
-    Raises:
-        OSError: The file cannot be made.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+async def _greet(greeting: Greeting) -> None:
+    """Have the first caller greeted as soon as the second."""
     try:
-        may = _locks(handle) and _is_due(os.fstat(handle))
-        yield may
-        if may:
-            os.pwrite(handle, b"tried\n", 0)
-            os.utime(handle)
-    finally:
-        os.close(handle)
-
-
-def _locks(handle: int) -> bool:
-    """Whether the file is this process's alone from now on."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_due(state: os.stat_result) -> bool:
-    age_secs = datetime.now(UTC).timestamp() - state.st_mtime
-    return not state.st_size or not 0 <= age_secs <= AGAIN_SECS
+        if not await greeting.find(AUDIO_OUT_HZ):
+            await greeting.make(AUDIO_OUT_HZ, _at_once)
+    except Exception as error:  # noqa: BLE001 - a call makes its own greeting
+        logger.warning("the greeting is not made ahead: {!r}", error)
 
 
 async def _ready(plan: CallPlan, site: FixedSite) -> Stages:

@@ -34,6 +34,7 @@ from records.events import (
     Heard,
     ReplyEnded,
     ReplyStarted,
+    Retried,
     StopReason,
 )
 from records.redact import redact
@@ -122,10 +123,14 @@ class Narrator(BaseObserver):
         wits = frame.processor is self._watched.wits
         if source is not (self._watched.turns if wits else frame.processor):
             return
-        if wits and self._watched.forgives(frame):
-            return
+        at_ms = self._clock()
         code = frame.category.value if frame.category else "unknown"
-        self._tell(Failed(at_ms=self._clock(), code=code, message=redact(frame.error)[:300]))
+        provider = self._watched.providers.get(frame.processor) if frame.processor else None
+        if wits and self._watched.forgives(frame):
+            self._tell(Retried(at_ms=at_ms, code=code, provider=provider))
+            return
+        message = redact(frame.error)[:300]
+        self._tell(Failed(at_ms=at_ms, code=code, message=message, provider=provider))
 
     def _heard(self, frame: Frame) -> None:
         if isinstance(frame, TranscriptionFrame):

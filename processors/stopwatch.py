@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from pipecat.frames.frames import (
@@ -45,6 +45,8 @@ class Watched:
     """What holds a reply back behind the voice until the caller's turn is over."""
     is_filler: Callable[[Frame], bool] = lambda _: False
     """Whether a sound only bridges the wait for an answer."""
+    providers: Mapping[FrameProcessor, str] = field(default_factory=dict[FrameProcessor, str])
+    """Whose each of them is, by the provider's name in the pipeline; not all are a provider's."""
 
 
 class Stopwatch:

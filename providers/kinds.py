@@ -34,6 +34,19 @@ class ReadsAhead(Protocol):
         ...
 
 
+@runtime_checkable
+class Preconnects(Protocol):
+    """A service whose vendor lets a connection idle, so that it may be there before a call is."""
+
+    async def preconnect(self) -> None:
+        """Open the connection that the call will use, or renew it; on the call's event loop.
+
+        To be asked again every few minutes: a vendor closes what is idle. Costs nothing, takes
+        seconds at most and never fails: what it cannot open, the call opens.
+        """
+        ...
+
+
 class SttConfig(StageConfig, frozen=True):
     """Speech to text."""
 

@@ -25,10 +25,15 @@ class Price(_Table):
     """A thousand characters spoken."""
     million_input_usd: float = Field(default=0, ge=0)
     """A million tokens read."""
+    million_cached_usd: float | None = Field(default=None, ge=0)
+    """A million tokens read from the vendor's cache; None: the price of any others is taken."""
     million_output_usd: float = Field(default=0, ge=0)
     """A million tokens written."""
     source: str
     as_of: date
+
+
+FREE = Price(source="what runs on this machine", as_of=date.min)
 
 
 class Usage(_Table):
@@ -36,6 +41,8 @@ class Usage(_Table):
 
     line_secs: float = Field(default=0, ge=0)
     input_tokens: int = Field(default=0, ge=0)
+    """All but those from a cache."""
+    cached_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     characters: int = Field(default=0, ge=0)
 
@@ -69,6 +76,12 @@ def cost_usd(prices: Iterable[Price], usage: Usage) -> float:
         price.minute_usd * usage.line_secs / 60
         + price.thousand_characters_usd * usage.characters / 1000
         + price.million_input_usd * usage.input_tokens / 1e6
+        + _cached_usd(price) * usage.cached_tokens / 1e6
         + price.million_output_usd * usage.output_tokens / 1e6
         for price in prices
     )
+
+
+def _cached_usd(price: Price) -> float:
+    known = price.million_cached_usd
+    return price.million_input_usd if known is None else known

@@ -146,6 +146,32 @@ class Regret(_Event):
     """What they cost, as far as the prices are known."""
 
 
+class Used(_Event):
+    """What the call has used of its providers since it began, thrown away or not.
+
+    Running totals, as the providers told them or Pipecat counted them; told when the pipeline
+    stands, then at most once a turn, and at the end. An amount is by list prices, None where the
+    price is not known, and 0 for what runs on this machine.
+    """
+
+    kind: Literal["used"] = "used"
+    prompt_tokens: int = Field(ge=0)
+    """Read by the model, but for those from its vendor's cache."""
+    cached_tokens: int = Field(ge=0)
+    """Read by the model, from its vendor's cache."""
+    completion_tokens: int = Field(ge=0)
+    """Written by the model."""
+    untold: int = Field(ge=0)
+    """Answers that the model told no tokens of, in no total: broken off, or failed."""
+    characters: int = Field(ge=0)
+    """Given to the voice."""
+    stt_secs: float = Field(ge=0)
+    """Of audio, given to the recogniser."""
+    llm_usd: float | None = Field(ge=0)
+    tts_usd: float | None = Field(ge=0)
+    stt_usd: float | None = Field(ge=0)
+
+
 class ToolCalled(_Event):
     """The bot looked something up or did something."""
 
@@ -203,6 +229,18 @@ class Failed(_Event):
     code: str
     """`authentication`, `rate_limit`, `quota`, `connectivity`, `server`, ...: Pipecat's words."""
     message: str
+    provider: str | None = None
+    """Whose failure it is, by its name in the pipeline; None where it is no provider's."""
+
+
+class Retried(_Event):
+    """A provider failed and the caller lost nothing: what it was asked is asked again."""
+
+    kind: Literal["retried"] = "retried"
+    code: str
+    """As in `Failed`."""
+    provider: str | None = None
+    """As in `Failed`."""
 
 
 class CallEnded(_Event):
@@ -215,7 +253,7 @@ class CallEnded(_Event):
 CallEvent = Annotated[
     CallStarted | CallerJoined | CallerStarted | CallerStopped | CallerIdle | Heard
     | ReplyStarted | ReplyEnded | Filled | BargedIn | CutIn | FalseStop | Regret
-    | ToolCalled | Turn | Failed | CallEnded,
+    | Used | ToolCalled | Turn | Failed | Retried | CallEnded,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

@@ -33,16 +33,20 @@ from records.events import (
     Filled,
     Regret,
     ReplyStarted,
+    Retried,
     Stage,
     StopReason,
     ToolCalled,
     Turn,
+    Used,
 )
 from records.levels import Beat, Beats, Gauges, Levels
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 OTHER = "other"
 """Stands for every further value of a label that has too many, or for an unknown error code."""
+NOBODY = "none"
+"""The provider of a failure that is no provider's."""
 MAX_NAMES = 64
 """Values of a label that are told apart; a server has some bots and some pipelines."""
 ERROR_CODES = (
@@ -62,6 +66,22 @@ class _Named(Protocol):
     def name(self) -> str: ...
 
 
+class _Stage(Protocol):
+    @property
+    def provider(self) -> str: ...
+
+
+class _Pipeline(_Named, Protocol):
+    @property
+    def stt(self) -> _Stage: ...
+
+    @property
+    def llm(self) -> _Stage: ...
+
+    @property
+    def tts(self) -> _Stage: ...
+
+
 class Call(Protocol):
     """What is counted by, of a call's plan."""
 
@@ -76,8 +96,8 @@ class Call(Protocol):
         ...
 
     @property
-    def config(self) -> _Named:
-        """The pipeline."""
+    def config(self) -> _Pipeline:
+        """The pipeline, and whose stages it has."""
         ...
 
     @property
@@ -97,6 +117,8 @@ class _Live:
     """When the caller came; None once they were greeted."""
     regret: dict[str, float] = field(default_factory=dict[str, float])
     """The most that was told; empty where an earlier server heard the beginning."""
+    used: dict[str, float] = field(default_factory=dict[str, float])
+    """Likewise."""
 
 
 class Metrics:
@@ -125,12 +147,14 @@ class Metrics:
             FalseStop: lambda _, event: self._false_stops.labels(event.why).inc(),
             Filled: lambda live, _: self._fillers.labels(live.pipeline).inc(),
             Regret: self._regretted,
+            Used: self._used,
             ToolCalled: self._tool_called,
-            Failed: self._failed,
+            Failed: lambda _, event: self._trouble(self._errors, event),
+            Retried: lambda _, event: self._trouble(self._retries, event),
         }
         self._count_calls()
         self._count_turns()
-        self._count_waste()
+        self._count_providers()
         self._count_processes()
 
     def text(self) -> bytes:
@@ -147,6 +171,9 @@ class Metrics:
             self._late.labels(live.pipeline, stage)
         for counter in (self._cut_ins, self._fillers, *self._wasted.values()):
             counter.labels(live.pipeline)
+        for stage in (plan.config.stt, plan.config.llm, plan.config.tts):
+            for code in ERROR_CODES:
+                self._errors.labels(self._name("provider", stage.provider), code)
 
     def event(self, plan: Call, event: CallEvent) -> None:
         """Something happened in a call."""
@@ -190,9 +217,6 @@ class Metrics:
         self._greeting = self._histogram(
             "greeting", "The caller's coming to the bot's first sound", _WAIT_SECS, "pipeline"
         )
-        self._errors = self._counter("provider_errors", "Failures told by providers", "code")
-        for code in ERROR_CODES:
-            self._errors.labels(code)
 
     def _count_turns(self) -> None:
         answered = "The caller's last sample to the bot's first"
@@ -220,7 +244,23 @@ class Metrics:
         self._fillers = self._counter("fillers", "Fillers that were heard", "pipeline")
         self._tools = self._histogram("tool", "A tool's work", _WAIT_SECS, "bot", "outcome")
 
-    def _count_waste(self) -> None:
+    def _count_providers(self) -> None:
+        labels = ("provider", "code")
+        self._errors = self._counter("provider_errors", "Failures told by providers", *labels)
+        self._retries = self._counter(
+            "provider_retries", "Failures that cost the caller nothing, as it is asked again",
+            *labels,
+        )  # fmt: skip
+        self._tokens = self._counter(
+            "llm_tokens", "Tokens, as the models told them", "pipeline", "kind"
+        )
+        self._characters = self._counter(
+            "tts_characters", "Characters given to the voice", "pipeline"
+        )
+        self._stt_secs = self._counter("stt_seconds", "Audio given to the recogniser", "pipeline")
+        self._cost = self._counter(
+            "cost_usd", "US dollars by list prices, where they are known", "pipeline", "part"
+        )
         self._wasted = {
             field: self._counter(f"regret_{field}", f"{what} of early answers in vain", "pipeline")
             for field, what in {
@@ -279,6 +319,7 @@ class Metrics:
     def _call_started(self, live: _Live, _: CallStarted) -> None:
         self._started.labels(live.bot, live.pipeline, live.transport).inc()
         live.regret = dict.fromkeys(self._wasted, 0.0)
+        live.used = dict.fromkeys(Used.model_fields, 0.0)
 
     def _caller_joined(self, live: _Live, event: CallerJoined) -> None:
         live.joined_at_ms = event.at_ms
@@ -303,17 +344,45 @@ class Metrics:
     def _regretted(self, live: _Live, event: Regret) -> None:
         """Add what was thrown away since it was told last: the events carry running totals."""
         totals = {name: float(getattr(event, name)) for name in self._wasted}
-        before = live.regret or totals
+        more, live.regret = _grown(totals, live.regret)
         for name, counter in self._wasted.items():
-            counter.labels(live.pipeline).inc(max(0.0, totals[name] - before[name]))
-        live.regret = {name: max(total, before[name]) for name, total in totals.items()}
+            counter.labels(live.pipeline).inc(more[name])
+
+    def _used(self, live: _Live, event: Used) -> None:
+        """Likewise of all that was used; what has no price is no series, rather than nothing."""
+        counters = {
+            "prompt_tokens": self._tokens.labels(live.pipeline, "prompt"),
+            "cached_tokens": self._tokens.labels(live.pipeline, "cached"),
+            "completion_tokens": self._tokens.labels(live.pipeline, "completion"),
+            "characters": self._characters.labels(live.pipeline),
+            "stt_secs": self._stt_secs.labels(live.pipeline),
+        }
+        for part in ("llm", "tts", "stt"):
+            if getattr(event, f"{part}_usd") is not None:
+                counters[f"{part}_usd"] = self._cost.labels(live.pipeline, part)
+        totals = {name: float(getattr(event, name)) for name in counters}
+        more, live.used = _grown(totals, live.used)
+        for name, counter in counters.items():
+            counter.inc(more[name])
 
     def _tool_called(self, live: _Live, event: ToolCalled) -> None:
         outcome = "ok" if event.ok else "failed"
         self._tools.labels(live.bot, outcome).observe(max(0, event.took_ms) / 1000)
 
-    def _failed(self, _: _Live, event: Failed) -> None:
-        self._errors.labels(event.code if event.code in ERROR_CODES else OTHER).inc()
+    def _trouble(self, counter: Counter, event: Failed | Retried) -> None:
+        provider = self._name("provider", event.provider or NOBODY)
+        counter.labels(provider, event.code if event.code in ERROR_CODES else OTHER).inc()
+
+
+def _grown(
+    totals: dict[str, float], before: dict[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """By how much running totals are more than they ever were, and the most they ever were.
+
+    Without a `before` nothing is more: an earlier server has counted what they begin with.
+    """
+    most = {name: max(total, before.get(name, total)) for name, total in totals.items()}
+    return {name: most[name] - before.get(name, most[name]) for name in totals}, most
 
 
 def _version(distribution: str) -> str:

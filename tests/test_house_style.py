@@ -42,7 +42,6 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
         "providers/tts/simulated.py",
     },
     # A call's process, from the outside.
-    "tests/hosts/test_child.py": {"hosts/requests.py"},
     "tests/browser/test_page.py": {"evals/bench_page.py"},
     # The fork server and its children, as whoever wants a process for a call sees them.
     "tests/hosts/test_nursery.py": {"hosts/offspring.py"},

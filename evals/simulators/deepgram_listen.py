@@ -44,6 +44,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
         await socket.prepare(request)
         stream = _Stream(socket, course, _ears(desk, request.query))
         await converse(socket, audio=stream.audio, control=stream.control)
+        desk.spent["audio_ms"] += stream.ears.now_ms
         return socket
 
     return [web.get("/deepgram/v1/listen", listen)]

@@ -82,7 +82,10 @@ class Desk:
     abandoned: Counter[str] = field(default_factory=Counter[str])
     """How many answers of each service the other side did not hear to the end."""
     spent: Counter[str] = field(default_factory=Counter[str])
-    """What would have been billed: `tokens` that were written, `characters` given to be said."""
+    """What would have been billed: `tokens` that were written, `characters` given to be said,
+    `audio_ms` that a socket of `deepgram-listen` heard, once it is closed."""
+    came: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    """The path of each request, and the port it came from: one for all of a connection."""
     _counts: Counter[str] = field(default_factory=Counter[str])
 
     def __post_init__(self) -> None:
@@ -95,6 +98,7 @@ class Desk:
         self._counts.clear()
         self.abandoned.clear()
         self.spent.clear()
+        self.came.clear()
         self.seen.clear()
 
     async def open(self, request: web.Request, service: str) -> Course:
@@ -186,7 +190,7 @@ class Vendors:
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def __aenter__(self) -> Vendors:
-        app = web.Application(middlewares=[quiet_cuts], client_max_size=_MAX_BODY_BYTES)
+        app = web.Application(middlewares=[quiet_cuts, self._note], client_max_size=_MAX_BODY_BYTES)
         app.add_routes([web.get("/behaviour", self._tell), web.put("/behaviour", self._behave)])
         for info in pkgutil.iter_modules(evals.simulators.__path__, "evals.simulators."):
             module = importlib.import_module(info.name)
@@ -205,6 +209,21 @@ class Vendors:
     ) -> None:
         assert self._runner
         await self._runner.cleanup()
+
+    def drop(self) -> None:
+        """Close every connection, as a vendor does that was idle for long."""
+        assert self._runner
+        assert self._runner.server
+        for connection in self._runner.server.connections:
+            connection.force_close()
+            if connection.transport:
+                connection.transport.close()
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        peer = request.transport and request.transport.get_extra_info("peername")
+        self.desk.came.append((request.path, peer[1] if peer else 0))
+        return await handler(request)
 
     async def _tell(self, request: web.Request) -> web.Response:
         return web.json_response(text=self.desk.behaviour.model_dump_json(indent=2))

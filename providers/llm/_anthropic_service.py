@@ -27,12 +27,13 @@ from providers.llm._patience import (
     in_time,
     silence,
 )
+from providers.llm._preconnect import PreconnectedLlm
 
 _NOBODY = {"role": "user", "content": "."}
 """Before a greeting: the API wants the first word to be the caller's."""
 
 
-class AnthropicService(AnthropicLLMService):
+class AnthropicService(PreconnectedLlm, AnthropicLLMService):
     """Streams answers; a silence, a break and an empty answer are errors that name the vendor."""
 
     def __init__(
@@ -58,6 +59,9 @@ class AnthropicService(AnthropicLLMService):
         """Leave no connection behind."""
         await super().cleanup()
         await self._client.close()
+
+    async def _knock(self) -> None:
+        await self._client.with_options(max_retries=0).models.list(limit=1)
 
     async def _create_message_stream(
         self, api_call: Any, params: dict[str, Any]

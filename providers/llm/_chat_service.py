@@ -8,18 +8,15 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, cast
 
-from loguru import logger
 from openai import (
     APIConnectionError,
     APITimeoutError,
     AsyncOpenAI,
     AsyncStream,
     DefaultAsyncHttpxClient,
-    OpenAIError,
 )
 from openai.types.chat import ChatCompletionChunk
 from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMInvocationParams
-from pipecat.frames.frames import StartFrame
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.services.openai.llm import OpenAILLMService
 
@@ -32,11 +29,10 @@ from providers.llm._patience import (
     in_time,
     silence,
 )
+from providers.llm._preconnect import PreconnectedLlm
 
-_WARM_SECS = 5.0
 
-
-class ChatService(OpenAILLMService):
+class ChatService(PreconnectedLlm, OpenAILLMService):
     """Streams answers; a silence, a break and an empty answer are errors that name the vendor."""
 
     def __init__(self, endpoint: Endpoint, config: ChatLlm) -> None:
@@ -51,14 +47,8 @@ class ChatService(OpenAILLMService):
         self.supports_developer_role = config.knows_developer
         self._vendor = endpoint.vendor
         self._config = config
-        self._warming: asyncio.Task[None] | None = None
         # The client imports half of itself at its first use, which no caller should wait for.
         _ = self._client.chat.completions
-
-    async def start(self, frame: StartFrame) -> None:
-        """Open the connection, so that the first answer need not wait for it."""
-        await super().start(frame)
-        self._warming = self.create_task(self._warm())
 
     def create_client(
         self, api_key: Any = None, base_url: Any = None, *_: Any, **__: Any
@@ -104,19 +94,12 @@ class ChatService(OpenAILLMService):
 
     async def cleanup(self) -> None:
         """Leave no connection behind."""
-        if self._warming:
-            await self.cancel_task(self._warming)
-            self._warming = None
         await super().cleanup()
         await self._client.close()
 
-    async def _warm(self) -> None:
-        try:
-            async with asyncio.timeout(_WARM_SECS):
-                await self._client.with_options(max_retries=0).models.list()
-        except (OpenAIError, TimeoutError, ValueError) as error:
-            # Some have no list of models; what is wrong with others, the first answer says.
-            logger.debug("{}: warming up: {}", self._vendor, type(error).__name__)
+    async def _knock(self) -> None:
+        # Some have no list of models.
+        await self._client.with_options(max_retries=0).models.list()
 
     async def _watch(
         self, stream: AsyncStream[ChatCompletionChunk]

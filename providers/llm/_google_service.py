@@ -24,6 +24,7 @@ from pipecat.services.google.llm import GoogleLLMService
 
 from providers.llm._clients import RETRIES, Endpoint, trusts_proxies
 from providers.llm._patience import PatientLlm, Progress, UselessAnswerError
+from providers.llm._preconnect import PreconnectedLlm
 
 _RETRY = HttpRetryOptions(attempts=1 + RETRIES, initial_delay=0.3, max_delay=1.0, jitter=0.2)
 """The SDK's own is a second and more, and waits for a minute at most."""
@@ -41,7 +42,7 @@ class _Adapter(GeminiLLMAdapter):
         return params
 
 
-class GoogleService(GoogleLLMService):
+class GoogleService(PreconnectedLlm, GoogleLLMService):
     """Streams answers; a silence, a break and an empty answer are errors that name the vendor."""
 
     adapter_class = _Adapter
@@ -49,7 +50,10 @@ class GoogleService(GoogleLLMService):
     def __init__(
         self, endpoint: Endpoint, settings: GoogleLLMService.Settings, config: PatientLlm
     ) -> None:
-        self._http = httpx.AsyncClient(trust_env=trusts_proxies(endpoint.url))
+        self._http = httpx.AsyncClient(
+            trust_env=trusts_proxies(endpoint.url), limits=httpx.Limits(keepalive_expiry=None)
+        )
+        self._models_url = f"{endpoint.url}/v1beta/models"
         self._vendor = endpoint.vendor
         super().__init__(
             name="google-llm",
@@ -76,6 +80,10 @@ class GoogleService(GoogleLLMService):
         """Leave no connection behind."""
         await super().cleanup()
         await self._http.aclose()
+
+    async def _knock(self) -> None:
+        key = {"x-goog-api-key": self._api_key}
+        await self._http.get(self._models_url, params={"pageSize": 1}, headers=key)
 
     async def _stream_content(self, context: LLMContext) -> AsyncIterator[GenerateContentResponse]:
         return self._watch(context)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
+from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import Choice, ChoiceDelta
 from pipecat.processors.aggregators.llm_context import LLMContext
@@ -31,16 +32,21 @@ class SimulatedLlmService(OpenAILLMService):
         The reply is chosen by how often the caller spoke, so that a request that is withdrawn
         and made again gets the same one.
         """
+        said = [_text(message) for message in context.messages if _role(message)]
         heard = [_text(message) for message in context.messages if _role(message) == "user"]
         reply = self._replies[max(0, len(heard) - 1) % len(self._replies)]
-        return self._stream(reply.replace("{heard}", heard[-1] if heard else "nothing"))
+        words = reply.replace("{heard}", heard[-1] if heard else "nothing").split(" ")
+        return self._stream(words, read=sum(len(text.split()) for text in said))
 
-    async def _stream(self, reply: str) -> AsyncGenerator[ChatCompletionChunk, None]:
+    async def _stream(
+        self, words: list[str], *, read: int
+    ) -> AsyncGenerator[ChatCompletionChunk, None]:
         await asyncio.sleep(self._ttft_secs)
-        for position, word in enumerate(reply.split(" ")):
+        for position, word in enumerate(words):
             if position:
                 await asyncio.sleep(self._token_secs)
             yield _chunk(word if position == 0 else f" {word}")
+        yield _usage(read, len(words))
 
 
 def _role(message: Any) -> str:
@@ -48,7 +54,7 @@ def _role(message: Any) -> str:
 
 
 def _text(message: Any) -> str:
-    content: Any = message["content"]
+    content: Any = message.get("content") or ""
     return content if isinstance(content, str) else " ".join(part["text"] for part in content)
 
 
@@ -60,3 +66,9 @@ def _chunk(text: str) -> ChatCompletionChunk:
         model="simulated",
         object="chat.completion.chunk",
     )
+
+
+def _usage(read: int, wrote: int) -> ChatCompletionChunk:
+    """How many tokens it took, last: a word of the conversation is one."""
+    used = CompletionUsage(prompt_tokens=read, completion_tokens=wrote, total_tokens=read + wrote)
+    return _chunk("").model_copy(update={"choices": [], "usage": used})

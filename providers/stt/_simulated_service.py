@@ -35,6 +35,10 @@ class SimulatedSttService(STTService):
         self._line = ""
         self._talk: asyncio.Task[None] | None = None
 
+    def can_generate_metrics(self) -> bool:
+        """Usage is reported."""
+        return True
+
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         """Ignore the audio; the script is driven by the VAD."""
         yield None
@@ -73,5 +77,6 @@ class SimulatedSttService(STTService):
     async def _final(self) -> AsyncGenerator[Frame, None]:
         await asyncio.sleep(self._final_secs)
         line, self._line = self._line, ""
+        await self.emit_stt_usage_metrics()
         if line:
             yield TranscriptionFrame(line, "caller", time_now_iso8601(), finalized=True)

@@ -64,11 +64,14 @@ def told(found: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 async def test_a_guess_that_failed_costs_the_caller_nothing(
     vendors: Vendors, tmp_path: Path
 ) -> None:
-    vendors.desk.behave(Behaviour(faults={"groq-chat": (Fault(kind="status", status=429),)}))
+    # A status after which the vendor's own client does not ask again.
+    fault = Fault(kind="status", status=402)
+    vendors.desk.behave(Behaviour(faults={"groq-chat": (fault,)}))
     found = await events(tmp_path)
     [turn] = told(found, "turn")
     assert turn["answered"].startswith("You said: hello there.")
     assert told(found, "failed") == []
+    assert [(it["provider"], it["code"]) for it in told(found, "retried")] == [("groq", "quota")]
 
 
 async def test_a_turn_that_the_model_fails_gets_an_apology(
@@ -78,7 +81,7 @@ async def test_a_turn_that_the_model_fails_gets_an_apology(
     vendors.desk.behave(Behaviour(faults={"groq-chat": (fault,)}))
     found = await events(tmp_path)
     assert APOLOGY in told(found, "reply_ended")[1]["spoken"]
-    assert {failure["code"] for failure in told(found, "failed")} == {"server"}
+    assert {(it["provider"], it["code"]) for it in told(found, "failed")} == {("groq", "server")}
 
 
 async def test_a_turn_that_the_recogniser_fails_gets_an_apology(
@@ -87,7 +90,7 @@ async def test_a_turn_that_the_recogniser_fails_gets_an_apology(
     fault = Fault(kind="status", status=500, times=None)
     vendors.desk.behave(Behaviour(faults={"groq-transcribe": (fault,)}))
     found = await events(tmp_path, stt="groq_whisper")
-    assert told(found, "failed")
+    assert {failure["provider"] for failure in told(found, "failed")} == {"groq_whisper"}
     assert APOLOGY in told(found, "reply_ended")[1]["spoken"]
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import stat
 from collections.abc import AsyncGenerator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipecat.services.tts_service import TTSService
 
+import bots.greeting as greetings
 from bots.bot import load_bot
-from bots.greeting import Greeting, Greetings, decode, encode
+from bots.greeting import AGAIN_SECS, Greeting, Greetings, alone, decode, encode
 from bots.plan import CallPlan, plan_call
 from errors import MissingError
 from evals.simulators.behaviour import Behaviour, Fault, Latency, Voice
@@ -42,6 +46,9 @@ SERVICES = {
     "openai_compatible": "openai-speech",
 }
 VOICE = Voice(ttfb=Latency(p50_ms=20), char_ms=CHAR_MS, speed=20)
+
+
+_gate: Barrier
 
 
 async def _at_once() -> None:
@@ -132,7 +139,7 @@ async def test_a_voice_that_breaks_off_makes_none(
     greeting = Greeting(TEXT * 8, "x", lambda: config.build(Here()), Greetings(tmp_path / "kept"))
 
     assert await greeting.make(RATE_HZ, _at_once) is None
-    assert not (tmp_path / "kept").exists()
+    assert _kept(tmp_path / "kept") == []
 
 
 async def test_a_voice_that_cannot_be_built_makes_none(tmp_path: Path) -> None:
@@ -148,7 +155,84 @@ async def test_a_folder_that_cannot_be_written_costs_nothing(tmp_path: Path) -> 
     file.write_text("no folder")
     greeting = _greeting(_plan(), Greetings(file / "greetings"))
     assert await greeting.find(RATE_HZ) is None
+    assert await greeting.make(RATE_HZ, _at_once) is None
+
+
+async def test_several_first_calls_make_it_once(tmp_path: Path) -> None:
+    """Each in a process of its own, and each with its turn at the same moment."""
+    spawn = multiprocessing.get_context("spawn")
+    gate = spawn.Barrier(4)
+    with ProcessPoolExecutor(4, spawn, _wait_at, (gate,)) as pool:
+        loop = asyncio.get_running_loop()
+        making = [loop.run_in_executor(pool, _make_in_process, tmp_path) for _ in range(4)]
+        assert sum(await asyncio.gather(*making)) == 1
+    assert len(_kept(tmp_path)) == 1
+    assert await _greeting(_plan(), Greetings(tmp_path)).find(RATE_HZ) is not None
+
+
+async def test_who_comes_second_does_not_wait(tmp_path: Path) -> None:
+    busy, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(first: Greeting) -> Clip | None:
+        with alone(_lock(first)) as note:
+            assert note is not None
+            busy.set()
+            await go.wait()
+        return None
+
+    greeting = _greeting(_plan(), Greetings(tmp_path))
+    holding = asyncio.ensure_future(hold(greeting))
+    await busy.wait()
+    assert await greeting.make(RATE_HZ, _at_once) is None
+    go.set()
+    await holding
     assert await greeting.make(RATE_HZ, _at_once) is not None
+    # Nothing is left of the lock.
+    assert [path.suffix for path in _all(tmp_path)] == [".wav"]
+
+
+async def test_a_failure_is_not_paid_for_again_soon(tmp_path: Path) -> None:
+    tries = 0
+
+    def build() -> TTSService:
+        nonlocal tries
+        tries += 1
+        raise MissingError("There are no weights.")
+
+    greeting = Greeting(TEXT, "x", build, Greetings(tmp_path))
+    for _ in range(2):
+        assert await greeting.make(RATE_HZ, _at_once) is None
+    assert tries == 1
+    _aged(_lock(greeting), round(AGAIN_SECS) + 1)
+    assert await greeting.make(RATE_HZ, _at_once) is None
+    assert tries == 2
+
+
+async def test_who_is_called_away_leaves_it_to_the_next(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    async def soon() -> None:
+        if begun.is_set():
+            await asyncio.Event().wait()
+        begun.set()
+
+    greeting = _greeting(_plan(), Greetings(tmp_path))
+    making = asyncio.ensure_future(greeting.make(RATE_HZ, soon))
+    while not _all(tmp_path):  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.01)
+    making.cancel()
+    await asyncio.wait({making})
+    assert await greeting.make(RATE_HZ, _at_once) is not None
+
+
+async def test_a_voice_that_hangs_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(greetings, "_GIVE_UP_SECS", 0.01)
+    greeting = _greeting(_plan(ttfb_ms=2000), Greetings(tmp_path))
+    for _ in range(2):
+        assert await greeting.make(RATE_HZ, _at_once) is None
+    assert _kept(tmp_path) == []
 
 
 def test_it_is_another_one_for_another_text_voice_rate_or_language(
@@ -220,7 +304,7 @@ def test_what_is_no_greeting_is_thrown_away(tmp_path: Path, content: bytes) -> N
 async def test_a_damaged_one_is_made_again(tmp_path: Path) -> None:
     greeting = _greeting(_plan(), Greetings(tmp_path))
     assert await greeting.make(RATE_HZ, _at_once) is not None
-    (path,) = await asyncio.to_thread(lambda: list(tmp_path.iterdir()))
+    (path,) = _all(tmp_path)
     content = bytearray(await asyncio.to_thread(path.read_bytes))
     content[1000] ^= 1
     await asyncio.to_thread(path.write_bytes, content)
@@ -261,6 +345,42 @@ def test_no_file_whatever_is_in_it_is_more_than_thrown_away(
         return
     assert len(read.samples) > 0
     assert all(0 <= at_ms < 1e7 and 0 < end <= len(read.text) for at_ms, end in read.marks)
+
+
+def _all(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+def _kept(folder: Path) -> list[Path]:
+    return [path for path in _all(folder) if path.suffix == ".wav"]
+
+
+def _lock(greeting: Greeting) -> Path:
+    return greeting.kept.folder / f".making-{greeting.key(RATE_HZ)}"
+
+
+def _wait_at(gate: Barrier) -> None:
+    global _gate
+    _gate = gate
+
+
+def _make_in_process(folder: Path) -> int:
+    """How many voices were built here."""
+    greeting, built, came = _greeting(_plan(), Greetings(folder)), 0, False
+
+    def build() -> TTSService:
+        nonlocal built
+        built += 1
+        return greeting.build()
+
+    async def together() -> None:
+        nonlocal came
+        if not came:
+            came = True
+            await asyncio.to_thread(_gate.wait, 60)
+
+    asyncio.run(replace(greeting, build=build).make(RATE_HZ, together))
+    return built
 
 
 def _aged(path: Path, secs: int) -> None:

@@ -10,8 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,17 @@ from hosts.packet import listen
 from hosts.rundir import call_socket
 from records.record import FolderStore
 from tests.support.callers import Caller
-from tests.support.children import WAIT_SECS, Connected, Forked, forked, forks, order, reason
+from tests.support.children import (
+    WAIT_SECS,
+    Connected,
+    Forked,
+    calling,
+    forked,
+    forks,
+    order,
+    plan,
+    reason,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -40,49 +49,6 @@ def context() -> ForkServerContext:
 async def child(tmp_path: Path, context: ForkServerContext) -> AsyncGenerator[Forked]:
     async with forked(tmp_path / "run", context) as child:
         yield child
-
-
-def plan(**overrides: Any) -> CallPlan:
-    return plan_call(bot="interviewer", pipeline="simulated", overrides=overrides)
-
-
-@dataclass
-class Call:
-    """One that is on."""
-
-    plan: CallPlan
-    host: Connected
-    caller: Caller
-    folder: Path
-
-    @property
-    def reason(self) -> str | None:
-        return reason(self.folder, self.plan)
-
-    async def ended(self) -> str:
-        return (await self.host.until("ended"))["reason"]
-
-    def said(self) -> list[str]:
-        """What the bot said, reply by reply, as the record has it."""
-        events = FolderStore(self.folder / "calls").events(self.plan.id)
-        return [event.spoken for event in events if event.kind == "reply_ended"]
-
-
-@asynccontextmanager
-async def calling(child: Forked, folder: Path, *, again: bool = False) -> AsyncGenerator[Call]:
-    """A call whose greeting has begun."""
-    call, caller = plan(), Caller()
-    async with AsyncExitStack() as stack:
-        host = await stack.enter_async_context(child.connected())
-        stack.push_async_callback(caller.leave)
-        await host.channel.ask("begin", timeout_secs=30, **order(call, folder))
-        renewal = asyncio.ensure_future(host.renew())
-        stack.callback(renewal.cancel)
-        answer = await host.channel.ask("offer", timeout_secs=30, sdp=await caller.offer())
-        await caller.take(answer)
-        await host.until("event", "reply_started")
-        caller.say(again=again)
-        yield Call(call, host, caller, folder)
 
 
 async def test_a_call_from_the_offer_to_the_record(child: Forked, tmp_path: Path) -> None:

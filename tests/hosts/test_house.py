@@ -19,6 +19,7 @@ from hosts.house import House, HouseSettings
 from hosts.nursery import Nursery
 from hosts.rundir import run_dir
 from pipelines.config import resolve
+from providers.base import Sidecar
 from providers.models import ModelStore
 from records.record import CallFacts, FolderStore
 from tests.support.processes import calls, fork_server_pid, lives, shoot
@@ -40,6 +41,16 @@ with TestClient(server.create_app(settings), base_url="http://127.0.0.1") as htt
     assert http.delete(f"/sessions/{session}").status_code == 204
 heavy = {"pipecat", "aiortc", "av", "numpy", "onnxruntime", "openai", "daily", "livekit.rtc"}
 print("loaded:", *sorted(heavy & set(sys.modules)))
+"""
+
+SIDECAR = """
+import http.server, sys
+port = int(sys.argv[sys.argv.index("--port") + 1])
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+    def log_message(self, *args): pass
+http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 
 
@@ -100,6 +111,13 @@ async def test_nothing_is_left_when_it_closes(tmp_path: Path) -> None:
     assert calls(run) == []
 
 
+@pytest.mark.parametrize(
+    ("told", "waiting"), [({}, 2), ({"slots": 1}, 1), ({"warm": 0}, 0), ({"warm": 5}, 5)]
+)
+def test_two_processes_wait_unless_told_otherwise(told: dict[str, Any], waiting: int) -> None:
+    assert HouseSettings(**told).waiting == waiting
+
+
 async def test_records_of_the_dead_are_closed(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "calls")
     facts = CallFacts(id="gone", bot="receptionist", pipeline="simulated", transport="webrtc")
@@ -138,6 +156,31 @@ async def test_calls_get_processes_whatever_became_of_the_rest(
         child = await ours.nursery.take()
         child.kill()
         await child.exited.wait()
+
+
+@pytest.mark.parametrize("woken", [True, False], ids=["by a call", "by itself"])
+async def test_warm_processes_build_ahead_as_soon_as_a_broken_sidecar_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, woken: bool
+) -> None:
+    module = tmp_path / "small_server.py"
+    module.write_text("raise SystemExit('no voice today')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    sidecar = Sidecar(name="small", module=module.stem)
+
+    def needed(*_: object) -> tuple[Sidecar, ...]:
+        return (sidecar,)
+
+    monkeypatch.setattr("providers.base.StageConfig.sidecars", needed)
+    monkeypatch.setattr("hosts.house._AGAIN_SECS", (600.0,) if woken else (0.1, 0.2))
+    async with house(tmp_path, warm=1) as ours:
+        assert ours.unready() == []
+        await until(lambda: ours.nursery.metrics.warm_waiting == 1)
+        assert not ours.nursery.waiting[0].warm
+        module.write_text(SIDECAR)
+        if woken:
+            session = await ours.admit(plan_call(pipeline="simulated"))
+            await ours.host.invite(session)
+        await until(lambda: any(child.warm for child in ours.nursery.waiting))
 
 
 async def test_a_call_that_answers_late_is_taken_over_and_one_that_never_does_is_ended(

@@ -236,7 +236,7 @@ async def test_whatever_fails_is_tried_again_and_children_get_warm(
 
 async def test_one_that_was_collected_before_its_end_was_heard_can_be_killed() -> None:
     with subprocess.Popen(["true"]) as process:  # noqa: ASYNC220 - it ends at once
-        child = Child("gone", process.pid, os.pidfd_open(process.pid))
+        child = Child(Path("gone"), process.pid, os.pidfd_open(process.pid))
         process.wait()
         child.kill()
         child.channel = Egg().channel

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hosts.vitals import (
     ENDING_SECS,
+    LOST_SECS,
     SILENT_SECS,
     STOPPED_SECS,
     UNUSED_SECS,
@@ -47,6 +48,21 @@ def test_one_that_is_silent_for_long_is_killed() -> None:
     subject = vitals()
     assert set(looked(subject, SILENT_SECS - 0.5)) == {"fine"}
     assert "kill" in looked(subject, 1.0)
+
+
+def test_one_that_cannot_be_reached_is_left_to_its_lease_for_a_while() -> None:
+    subject = vitals()
+    subject.lost()
+    assert set(looked(subject, LOST_SECS - 0.5)) == {"fine"}
+    assert subject.epitaph() == "host_lost"
+    assert "kill" in looked(subject, 1.0)
+    assert subject.epitaph() == "crashed"
+
+
+def test_one_that_cannot_be_reached_and_is_stopped_is_killed() -> None:
+    subject = vitals()
+    subject.lost()
+    assert "kill" in looked(subject, 2.0, state="T")
 
 
 def test_one_that_pulses_lives_as_long_as_its_call_may() -> None:

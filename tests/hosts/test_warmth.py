@@ -1,101 +1,119 @@
-"""What is done before there is a call: once a machine, and never in a call's way."""
+"""What is done before there is a call: its connections are there, and nobody is bothered."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import cast
+from typing import Any
 
+import httpx
 import pytest
 
 import hosts.warmth as warmths
-from bots.greeting import Greeting, Greetings
-from hosts.warmth import AGAIN_SECS, alone, make_once
+from bots.greeting import FOLDER
+from bots.plan import CallPlan, plan_call
+from evals.simulators.vendors import Vendors
+from hosts.requests import Order, Prebuild
+from hosts.warmth import Warmth
+from tests.support.callers import Caller
+from tests.support.serving import serving
+from tests.support.vendors import vendors_beside
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
-
-class _Greeting:
-    """One whose voice is a wait."""
-
-    def __init__(self, folder: Path, *, kept: object = None, fails: bool = False) -> None:
-        self.kept = Greetings(folder)
-        self.made = 0
-        self.begun, self.go = asyncio.Event(), asyncio.Event()
-        self._found, self._fails = kept, fails
-
-    def key(self, rate_hz: int) -> str:
-        return f"key-{rate_hz}"
-
-    async def find(self, rate_hz: int) -> object:
-        return self._found
-
-    async def make(self, rate_hz: int, free: Callable[[], Awaitable[object]]) -> None:
-        self.made += 1
-        self.begun.set()
-        await free()
-        await self.go.wait()
-        if self._fails:
-            raise OSError("no room")
-
-    async def once(self) -> None:
-        await make_once(cast(Greeting, self))
+SITE: dict[str, Any] = {"weights": {}, "urls": {}}
+MODELS = "/groq/openai/v1/models"
+VOICE = "/cartesia/tts/websocket"
 
 
-def test_one_at_a_time_and_not_again_soon(tmp_path: Path) -> None:
-    path = tmp_path / "new" / ".making"
-    with alone(path) as first, alone(path) as second:
-        assert (first, second) == (True, False)
-    with alone(path) as soon:
-        assert not soon
-    state = path.stat()
-    os.utime(path, (state.st_atime, state.st_mtime - AGAIN_SECS - 1))
-    with alone(path) as later:
-        assert later
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.02)
 
 
-def test_what_did_not_come_to_its_end_is_for_the_next(tmp_path: Path) -> None:
-    path = tmp_path / ".making"
-    for _ in range(2):
-        with pytest.raises(BlockingIOError), alone(path) as may:
-            assert may
-            raise BlockingIOError
-    with alone(path) as may:
-        assert may
+@pytest.fixture
+async def vendors(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Vendors]:
+    async with Vendors() as vendors:
+        monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
+        yield vendors
 
 
-async def test_a_greeting_is_made_once(tmp_path: Path) -> None:
-    kept = _Greeting(tmp_path, kept=object())
-    await kept.once()
-    assert kept.made == 0
-    makers = [_Greeting(tmp_path) for _ in range(3)]
-    making = [asyncio.ensure_future(maker.once()) for maker in makers]
-    await asyncio.wait(making[1:])
-    for maker in makers:
-        maker.go.set()
-    await asyncio.wait(making)
-    assert sum(maker.made for maker in makers) == 1
+def warmth(plan: CallPlan, records: Path | None = None) -> Warmth:
+    return Warmth(Prebuild(plan=plan.to_json(), site=SITE, records=records))
 
 
-async def test_one_that_is_given_up_is_for_the_next(tmp_path: Path) -> None:
-    first, second = _Greeting(tmp_path), _Greeting(tmp_path)
-    making = asyncio.ensure_future(first.once())
-    await first.begun.wait()
-    making.cancel()
-    await asyncio.wait({making})
-    second.go.set()
-    await second.once()
-    assert second.made == 1
+def ports(vendors: Vendors, path: str) -> list[int]:
+    """The connection of each request to that path."""
+    return [port for asked, port in vendors.desk.came if asked == path]
 
 
-async def test_a_voice_that_hangs_is_given_up(
+async def test_the_connections_that_may_idle_are_opened_and_nothing_is_billed(
+    vendors: Vendors,
+) -> None:
+    warm = warmth(plan_call(pipeline="cloud"))
+    await warm.stages
+    await until(lambda: ports(vendors, MODELS) and ports(vendors, VOICE))
+    warm.leave_off()
+    assert {path for path, _ in vendors.desk.came} == {MODELS, VOICE}
+    assert not vendors.desk.spent
+    stages = warm.stages.result()
+    await stages.llm.cleanup()
+    await stages.tts.cleanup()
+
+
+async def test_what_the_vendor_closed_is_opened_again_until_a_call_begins(
+    vendors: Vendors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warmths, "AGAIN_SECS", 0.1)
+    warm = warmth(plan_call(pipeline="cloud-deepgram"))
+    await until(lambda: len(set(ports(vendors, MODELS))) == 1)
+    vendors.drop()
+    await until(lambda: len(set(ports(vendors, MODELS))) > 1)
+    warm.leave_off()
+    await asyncio.sleep(0.1)
+    came = len(vendors.desk.came)
+    await asyncio.sleep(0.5)
+    assert len(vendors.desk.came) == came
+    await warm.stages.result().llm.cleanup()
+
+
+async def test_a_pipeline_of_this_machine_asks_nobody(vendors: Vendors, tmp_path: Path) -> None:
+    plan = plan_call(bot="interviewer", pipeline="simulated")
+    warm = warmth(plan, tmp_path / "calls")
+    await until(lambda: list((tmp_path / FOLDER).glob("*.wav")))
+    assert vendors.desk.came == []
+    order: dict[str, Any] = {
+        "session": "a",
+        "ticket": {},
+        "records": tmp_path,
+        "state_dir": tmp_path,
+    }
+    assert warm.fits(Order(plan=plan.to_json(), site=SITE, **order))
+    other = plan_call(bot="receptionist", pipeline="simulated")
+    assert not warm.fits(Order(plan=other.to_json(), site=SITE, **order))
+    warm.leave_off()
+
+
+async def test_a_call_uses_the_connections_that_waited_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warmths, "MAKE_SECS", 0.01)
-    hanging = _Greeting(tmp_path)
-    await hanging.once()
-    again = _Greeting(tmp_path)
-    await again.once()
-    assert (hanging.made, again.made) == (1, 0)
+    with vendors_beside() as vendors:
+        monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
+        options = ("--pipeline", "cloud", "--warm", "1")
+        with serving(tmp_path, *options) as server:
+            kept = tmp_path / FOLDER
+            await until(lambda: ports(vendors, MODELS) and list(kept.glob("*.wav")))
+            (ahead,) = ports(vendors, MODELS)
+            caller = Caller()
+            async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
+                session = (await http.post("/start", json={})).json()["sessionId"]
+                offer = {"sdp": await caller.offer(), "type": "offer"}
+                answer = await http.post(f"/sessions/{session}/api/offer", json=offer)
+                await caller.take(answer.json())
+                try:
+                    # What gets warm for the next call has a connection of its own.
+                    await until(lambda: ports(vendors, MODELS).count(ahead) > 1)
+                finally:
+                    await caller.leave()

@@ -16,7 +16,6 @@ from pipecat.frames.frames import (
     VADUserStoppedSpeakingFrame,
 )
 from pipecat.pipeline.worker import PipelineWorker
-from pipecat.processors.filters.identity_filter import IdentityFilter
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
@@ -25,6 +24,7 @@ from hosts.site import LocalSite
 from pipelines.cascade import Extras, build, build_stages, new_context
 from pipelines.config import resolve
 from pipelines.headless import HeadlessTransport
+from processors.recorder import Recorder
 from providers.models import ModelStore
 
 pytestmark = pytest.mark.integration
@@ -60,7 +60,7 @@ async def test_an_answer_that_was_taken_back_is_asked_for_again(late: bool) -> N
     stages = replace(await asyncio.to_thread(build_stages, config, site), llm=cast("Any", model))
     context = new_context([], None)
     transport = HeadlessTransport()
-    cascade = build(stages, transport, context, extras=Extras(recorder=IdentityFilter()))
+    cascade = build(stages, transport, context, extras=Extras(recorder=Recorder()))
     worker = PipelineWorker(cascade.pipeline, enable_rtvi=False, idle_timeout_secs=None)
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)

@@ -24,6 +24,7 @@ from pipecat.frames.frames import (
 )
 from pipecat.observers.base_observer import FramePushed
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.text.base_text_aggregator import TextType
 
 from processors.narrator import FILLER_MS, Narrator, Watched
@@ -37,6 +38,7 @@ from records.events import (
     FalseStop,
     Heard,
     ReplyEnded,
+    Retried,
     Turn,
 )
 
@@ -67,6 +69,8 @@ class _Call:
             mouth=self.mouth,
             voice=self.voice,
             is_filler=lambda frame: isinstance(frame, _Filler),
+            forgives=lambda error: error.error == "forgiven",
+            providers={self.wits: "groq", self.voice: "cartesia"},
         )
         self.narrator = Narrator(
             self.told.append,
@@ -197,4 +201,19 @@ async def test_a_failure_is_told_once_where_it_began() -> None:
     error = ErrorFrame("no way", processor=call.voice)
     await call.push(call.voice, error)
     await call.push(call.mouth, error)
-    assert call.only(Failed).message == "no way"
+    failed = call.only(Failed)
+    assert (failed.message, failed.provider) == ("no way", "cartesia")
+
+
+async def test_a_failure_of_no_provider_names_none() -> None:
+    call = _Call()
+    await call.push(call.mouth, ErrorFrame("no line", processor=call.mouth))
+    assert call.only(Failed).provider is None
+
+
+async def test_a_failure_that_is_made_good_is_a_retry() -> None:
+    call = _Call()
+    error = ErrorFrame("forgiven", category=ErrorCategory.SERVER, processor=call.wits)
+    await call.push(call.wits, error)
+    await call.push(call.turns, error)
+    assert call.told == [Retried(at_ms=0, code="server", provider="groq")]

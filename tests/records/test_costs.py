@@ -25,6 +25,12 @@ def test_each_unit_is_charged() -> None:
     assert cost_usd(prices, usage) == pytest.approx(0.009 + 0.1 + 0.015 + 0.015)
 
 
+def test_what_a_cache_holds_has_a_price_of_its_own_where_that_is_known() -> None:
+    usage = Usage(input_tokens=1_000_000, cached_tokens=2_000_000)
+    assert cost_usd([_price(million_input_usd=1)], usage) == 3
+    assert cost_usd([_price(million_input_usd=1, million_cached_usd=0.25)], usage) == 1.5
+
+
 def test_nothing_used_costs_nothing() -> None:
     assert cost_usd([_price(minute_usd=1, million_input_usd=1)], Usage()) == 0
 

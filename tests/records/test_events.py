@@ -13,11 +13,14 @@ from records.events import (
     CallerIdle,
     CallEvent,
     CutIn,
+    Failed,
     FalseStop,
     Filled,
     Part,
     Regret,
+    Retried,
     Turn,
+    Used,
 )
 
 pytestmark = pytest.mark.unit
@@ -48,6 +51,20 @@ TURN = Turn(
         Filled(at_ms=1, text="One moment."),
         CallerIdle(at_ms=1, prompt="Are you still there?"),
         Regret(at_ms=1, replies=2, tokens=90, characters=40, usd=0.0004),
+        Used(
+            at_ms=1,
+            prompt_tokens=900,
+            cached_tokens=100,
+            completion_tokens=40,
+            untold=1,
+            characters=160,
+            stt_secs=6.5,
+            llm_usd=0.001,
+            tts_usd=0.0,
+            stt_usd=None,
+        ),
+        Failed(at_ms=1, code="quota", message="Pay.", provider="groq"),
+        Retried(at_ms=1, code="server", provider="groq"),
     ],
 )
 def test_an_event_is_read_as_it_was_written(event: CallEvent) -> None:
@@ -61,6 +78,14 @@ def test_a_turn_without_budget_blame_or_filler_is_read() -> None:
     turn = CALL_EVENT.validate_python(told)
     assert isinstance(turn, Turn)
     assert (turn.ear_ms, turn.over_ms, turn.blame, turn.speculated) == (700, 0, None, False)
+
+
+def test_a_failure_without_a_provider_is_read() -> None:
+    failed = CALL_EVENT.validate_python(
+        {"kind": "failed", "at_ms": 1, "code": "server", "message": ""}
+    )
+    assert isinstance(failed, Failed)
+    assert failed.provider is None
 
 
 def test_a_time_below_zero_is_refused() -> None:

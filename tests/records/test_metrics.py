@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -15,8 +14,6 @@ from records.events import (
     BargedIn,
     CallEnded,
     CallerJoined,
-    CallEvent,
-    CallStarted,
     CutIn,
     Failed,
     FalseStop,
@@ -24,80 +21,16 @@ from records.events import (
     Part,
     Regret,
     ReplyStarted,
+    Retried,
     ToolCalled,
     Turn,
+    Used,
 )
 from records.levels import Levels
-from records.metrics import MAX_NAMES, OTHER, Metrics
+from records.metrics import ERROR_CODES, MAX_NAMES, NOBODY, OTHER
+from tests.support.counting import Counted, Plan, Pulse, begun
 
 pytestmark = pytest.mark.unit
-
-
-@dataclass(frozen=True)
-class Name:
-    name: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    id: str = "c1"
-    bot: Name = Name("receptionist")
-    config: Name = Name("local")
-    transport: str = "webrtc"
-
-
-@dataclass(frozen=True)
-class Pulse:
-    lag_p99_ms: float = 2.0
-    late_frames: int = 0
-    rss_bytes: int = 1000
-    cpu_secs: float = 1.0
-
-
-@dataclass
-class Clock:
-    now_secs: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now_secs
-
-
-@dataclass
-class Counted:
-    """Metrics, and one of their samples at a time."""
-
-    clock: Clock = field(default_factory=Clock)
-
-    def __post_init__(self) -> None:
-        self.metrics = Metrics(self.clock)
-
-    def samples(self) -> Iterator[tuple[str, dict[str, str], float]]:
-        text = self.metrics.text().decode()
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                yield sample.name, dict(sample.labels), sample.value
-
-    def value(self, name: str, **labels: str) -> float:
-        found = [
-            value
-            for sample, own, value in self.samples()
-            if sample == f"offhook_{name}" and own.items() >= labels.items()
-        ]
-        return sum(found)
-
-    def tell(self, *events: CallEvent, plan: Plan | None = None) -> None:
-        for event in events:
-            self.metrics.event(plan or Plan(), event)
-
-
-def begun(plan: Plan) -> CallStarted:
-    return CallStarted(
-        at_ms=0,
-        call_id=plan.id,
-        bot=plan.bot.name,
-        pipeline=plan.config.name,
-        transport=plan.transport,
-    )
 
 
 @pytest.fixture
@@ -144,7 +77,6 @@ def test_a_call_is_counted_from_its_beginning_to_its_end(counted: Counted) -> No
         ("offhook_calls_ended_total", "reason", "crashed"),
         ("offhook_late_answers_total", "stage", "llm"),
         ("offhook_regret_usd_total", "pipeline", "local"),
-        ("offhook_provider_errors_total", "code", "quota"),
     ],
 )
 def test_what_may_happen_is_there_at_zero_while_a_call_goes(
@@ -154,6 +86,16 @@ def test_what_may_happen_is_there_at_zero_while_a_call_goes(
     name, label, value = sample
     found = [count for it, own, count in counted.samples() if it == name and own[label] == value]
     assert found == [0.0]
+
+
+def test_each_provider_of_a_call_has_no_failures_before_its_first(counted: Counted) -> None:
+    counted.metrics.started(Plan())
+    found = {
+        (own["provider"], own["code"]): count
+        for name, own, count in counted.samples()
+        if name == "offhook_provider_errors_total"
+    }
+    assert found == dict.fromkeys(product(("deepgram", "groq"), ERROR_CODES), 0.0)
 
 
 def test_nobody_came_is_an_end_and_no_length(counted: Counted) -> None:
@@ -200,15 +142,18 @@ def test_what_else_happens_in_a_call_is_counted(counted: Counted) -> None:
         CutIn(at_ms=2, caller_more_ms=300),
         FalseStop(at_ms=3, paused_ms=500, why="noise"),
         ToolCalled(at_ms=4, name="book", arguments={}, result=None, took_ms=120, ok=False),
-        Failed(at_ms=5, code="rate_limit", message="slow down"),
+        Failed(at_ms=5, code="rate_limit", message="slow down", provider="groq"),
         Failed(at_ms=6, code="brand-new", message="?"),
+        Retried(at_ms=7, code="server", provider="groq"),
     )
     assert counted.value("barge_in_stop_seconds_sum") == 0.4
     assert counted.value("cut_ins_total", pipeline="local") == 1
     assert counted.value("false_stops_total", why="noise") == 1
     assert counted.value("tool_seconds_count", bot="receptionist", outcome="failed") == 1
-    assert counted.value("provider_errors_total", code="rate_limit") == 1
-    assert counted.value("provider_errors_total", code=OTHER) == 1
+    assert counted.value("provider_errors_total", provider="groq", code="rate_limit") == 1
+    assert counted.value("provider_errors_total", provider=NOBODY, code=OTHER) == 1
+    assert counted.value("provider_errors_total") == 2
+    assert counted.value("provider_retries_total", provider="groq", code="server") == 1
 
 
 Totals = st.tuples(*[st.integers(0, 50)] * 3, st.floats(0, 2))
@@ -248,6 +193,56 @@ def test_what_an_earlier_server_counted_is_not_counted_again(counted: Counted) -
     assert counted.value("regret_replies_total") == 1
     assert counted.value("regret_tokens_total") == 20
     assert counted.value("calls_started_total") == 0
+
+
+Usage = st.tuples(*[st.integers(0, 50)] * 4, *[st.floats(0, 50)] * 2)
+COUNTED: tuple[tuple[str, dict[str, str]], ...] = (
+    ("llm_tokens_total", {"kind": "prompt"}),
+    ("llm_tokens_total", {"kind": "cached"}),
+    ("llm_tokens_total", {"kind": "completion"}),
+    ("tts_characters_total", {}),
+    ("stt_seconds_total", {}),
+    ("cost_usd_total", {"part": "llm"}),
+)
+"""Where each of the figures in `Usage` goes."""
+
+
+def used(totals: tuple[int, int, int, int, float, float], **more: float | None) -> Used:
+    told: dict[str, float | None] = {"tts_usd": 0, "stt_usd": None} | more
+    names = ("prompt_tokens", "cached_tokens", "completion_tokens", "characters", "stt_secs")
+    figures = dict(zip((*names, "llm_usd"), totals, strict=True))
+    return Used.model_validate({"at_ms": 1, "untold": 0} | figures | told)
+
+
+@given(calls=st.lists(st.lists(Usage, min_size=1, max_size=5), max_size=3))
+def test_what_calls_used_is_counted_once_however_often_it_is_told(
+    calls: list[list[tuple[int, int, int, int, float, float]]],
+) -> None:
+    counted = Counted()
+    for index, told in enumerate(calls):
+        plan = Plan(id=f"c{index}")
+        growing = [tuple(map(max, zip(*told[: end + 1], strict=True))) for end in range(len(told))]
+        counted.metrics.started(plan)
+        counted.tell(begun(plan), *[used(it) for it in (*growing, growing[-1])], plan=plan)
+    for position, (name, labels) in enumerate(COUNTED):
+        expected = sum(max(totals[position] for totals in told) for told in calls)
+        assert counted.value(name, pipeline="local", **labels) == pytest.approx(expected)
+
+
+def test_what_an_adopted_call_used_before_is_not_counted_again(counted: Counted) -> None:
+    counted.metrics.started(Plan())
+    counted.tell(used((100, 0, 10, 40, 6.0, 0.5)), used((150, 0, 30, 90, 9.0, 0.75)))
+    found = [counted.value(name, **labels) for name, labels in COUNTED]
+    assert found == [50, 0, 20, 50, 3.0, 0.25]
+
+
+def test_a_part_without_a_price_costs_an_unknown_amount_and_not_nothing(counted: Counted) -> None:
+    counted.metrics.started(Plan())
+    counted.tell(begun(Plan()), used((0, 0, 0, 0, 0.0, 0.0)))
+    parts = {own["part"]: value for it, own, value in counted.samples() if "cost_usd_total" in it}
+    assert parts == {"llm": 0.0, "tts": 0.0}
+    counted.tell(used((0, 0, 0, 0, 0.0, 0.0), tts_usd=0.2))
+    assert counted.value("cost_usd_total", pipeline="local") == 0.2
 
 
 def test_refusals_and_processes_are_counted(counted: Counted) -> None:

@@ -7,18 +7,19 @@ import multiprocessing
 import os
 import secrets
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import hosts.child
-from bots.plan import CallPlan
+from bots.plan import CallPlan, plan_call
 from hosts.channel import Channel
 from hosts.packet import listen
 from hosts.rundir import call_socket
 from records.record import FolderStore
+from tests.support.callers import Caller
 
 WAIT_SECS = 40.0
 """For what takes a second or a few, on a busy machine."""
@@ -136,3 +137,49 @@ def order(plan: CallPlan, folder: Path, **more: Any) -> dict[str, Any]:
 def reason(folder: Path, plan: CallPlan) -> str | None:
     """Why the call ended, as its record says."""
     return FolderStore(folder / "calls").read(plan.id).reason
+
+
+def plan(**overrides: Any) -> CallPlan:
+    """A call of the interviewer's at scripted vendors."""
+    return plan_call(bot="interviewer", pipeline="simulated", overrides=overrides)
+
+
+@dataclass
+class Call:
+    """One that is on."""
+
+    plan: CallPlan
+    host: Connected
+    caller: Caller
+    folder: Path
+
+    @property
+    def reason(self) -> str | None:
+        """Why it ended, as its record says."""
+        return reason(self.folder, self.plan)
+
+    async def ended(self) -> str:
+        """Why it ended, as its process tells."""
+        return (await self.host.until("ended"))["reason"]
+
+    def said(self) -> list[str]:
+        """What the bot said, reply by reply, as the record has it."""
+        events = FolderStore(self.folder / "calls").events(self.plan.id)
+        return [event.spoken for event in events if event.kind == "reply_ended"]
+
+
+@asynccontextmanager
+async def calling(child: Forked, folder: Path, *, again: bool = False) -> AsyncGenerator[Call]:
+    """A call whose greeting has begun."""
+    call, caller = plan(), Caller()
+    async with AsyncExitStack() as stack:
+        host = await stack.enter_async_context(child.connected())
+        stack.push_async_callback(caller.leave)
+        await host.channel.ask("begin", timeout_secs=30, **order(call, folder))
+        renewal = asyncio.ensure_future(host.renew())
+        stack.callback(renewal.cancel)
+        answer = await host.channel.ask("offer", timeout_secs=30, sdp=await caller.offer())
+        await caller.take(answer)
+        await host.until("event", "reply_started")
+        caller.say(again=again)
+        yield Call(call, host, caller, folder)

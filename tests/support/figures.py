@@ -8,8 +8,8 @@ from records.metrics import Metrics
 
 _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count")}
 LABELS = {
-    "bot", "code", "generation", "instance", "job", "kind", "le", "outcome", "pipeline", "reason",
-    "speculated", "stage", "transport", "why",
+    "bot", "code", "generation", "instance", "job", "kind", "le", "outcome", "part", "pipeline",
+    "provider", "reason", "speculated", "stage", "transport", "why",
 }  # fmt: skip
 """All that a figure has, and what Prometheus adds."""
 

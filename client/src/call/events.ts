@@ -51,6 +51,20 @@ export interface Regret {
   usd: number;
 }
 
+/** What the call has used since it began; an amount is null where the price is not known. */
+export interface Used {
+  kind: "used";
+  prompt_tokens: number;
+  cached_tokens: number;
+  completion_tokens: number;
+  untold: number;
+  characters: number;
+  stt_secs: number;
+  llm_usd: number | null;
+  tts_usd: number | null;
+  stt_usd: number | null;
+}
+
 export type CallEvent =
   | { kind: "call_started"; call_id: string; bot: string; pipeline: string; transport: string }
   | { kind: "caller_joined" }
@@ -65,9 +79,11 @@ export type CallEvent =
   | { kind: "false_stop"; paused_ms: number; why: "noise" | "backchannel" | "echo" }
   | { kind: "caller_idle"; prompt: string }
   | Regret
+  | Used
   | { kind: "tool_called"; name: string; took_ms: number; ok: boolean }
   | Turn
-  | { kind: "failed"; code: string; message: string }
+  | { kind: "failed"; code: string; message: string; provider?: string | null }
+  | { kind: "retried"; code: string; provider?: string | null }
   | { kind: "call_ended"; reason: EndReason };
 
 /** The event in an RTVI server message; undefined if it is somebody else's message. */

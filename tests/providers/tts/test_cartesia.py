@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any, cast
 
 import pytest
 from pydantic import ValidationError
 
 from errors import MissingError
-from evals.simulators.behaviour import Behaviour, Voice
+from evals.simulators.behaviour import Behaviour, Fault, Voice
 from evals.simulators.vendors import Vendors
+from providers.kinds import Preconnects, TtsConfig
 from providers.tts.cartesia import CartesiaTts
 from tests.support.speaking import Here, messages, speaking
 
@@ -86,3 +89,56 @@ def test_without_a_key_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_it_cannot_be_is_refused(field: str, value: object) -> None:
     with pytest.raises(ValidationError, match=field):
         CartesiaTts.model_validate({field: value})
+
+
+class _Built:
+    """A voice that was built before there is a call."""
+
+    def __init__(self) -> None:
+        self.voice: Any = CartesiaTts().build(Here())
+
+    def build(self, _: object) -> Any:
+        return self.voice
+
+
+async def test_a_line_that_was_opened_ahead_is_the_calls(vendors: Vendors) -> None:
+    built = _Built()
+    assert isinstance(built.voice, Preconnects)
+    await built.voice.preconnect()
+    assert len(vendors.desk.came) == 1
+    async with speaking(cast(TtsConfig, built)) as voice:
+        await voice.reply("Yes.")
+        await voice.ended()
+    assert len(vendors.desk.came) == 1
+    assert voice.secs > 0
+    assert not voice.errors
+
+
+async def test_a_line_that_idled_is_renewed_and_one_that_was_closed_opened_again(
+    vendors: Vendors,
+) -> None:
+    built = _Built()
+    await built.voice.preconnect()
+    await built.voice.preconnect()
+    assert len(vendors.desk.came) == 2
+    vendors.drop()
+    await asyncio.sleep(0.05)
+    async with speaking(cast(TtsConfig, built)) as voice:
+        await voice.reply("Yes.")
+        await voice.ended()
+    assert len(vendors.desk.came) == 3
+    assert voice.secs > 0
+
+
+async def test_what_could_not_be_opened_ahead_is_opened_by_the_call(vendors: Vendors) -> None:
+    refused = Fault(kind="status", status=401, times=None)
+    vendors.desk.behave(Behaviour(voice=Voice(speed=20), faults={"cartesia": (refused,)}))
+    built = _Built()
+    for _ in range(3):
+        await built.voice.preconnect()
+    vendors.desk.behave(Behaviour(voice=Voice(speed=20)))
+    async with speaking(cast(TtsConfig, built)) as voice:
+        await voice.reply("Yes.")
+        await voice.ended()
+    assert voice.secs > 0
+    assert not voice.errors
