@@ -55,13 +55,16 @@ class SpokenText:
         self._played_ms = 0.0
         self._now_ns = 0
         self._cut_off = False
+        self._fence = 0
+        """So many sentences were given to the voice before an interruption; the rest come after
+        the reply that it ended, of which nobody may have told yet that it is over."""
         self._ms_per_letter = _MS_PER_LETTER
 
     def sentence(self, sentence_id: int, text: str) -> None:
         """A sentence will be spoken, after those before it."""
         if not text.strip() or any(sentence.id == sentence_id for sentence in self._sentences):
             return
-        last = self._sentences[-1] if self._sentences else None
+        last = self._sentences[-1] if self._coming() else None
         if last and last.early and not last.complete:
             last.text = f"{last.text} {text}"
         else:
@@ -69,7 +72,7 @@ class SpokenText:
 
     def generated(self, ms: float) -> None:
         """The voice made so much audio of the first sentence that is not complete."""
-        for sentence in self._sentences:
+        for sentence in self._coming():
             if not sentence.complete:
                 sentence.audio_ms += ms
                 return
@@ -79,7 +82,7 @@ class SpokenText:
 
         A sentence that has none yet is not complete: it was only told before it is spoken.
         """
-        for sentence in self._sentences:
+        for sentence in self._coming():
             if sentence.complete or sentence_id not in (None, sentence.id):
                 continue
             if sentence_id is not None and not sentence.audio_ms:
@@ -102,6 +105,7 @@ class SpokenText:
     def interrupted(self) -> None:
         """What is not played yet never will be."""
         self._cut_off = True
+        self._fence = len(self._sentences)
         if not self._played_ms:
             self._reset()
 
@@ -113,8 +117,9 @@ class SpokenText:
         heard: list[str] = []
         cut: list[str] = []
         left_ms = self._played_ms
-        remaining: list[_Sentence] = []
-        for sentence in self._sentences:
+        ended = self._sentences[: self._fence] if self._cut_off else self._sentences
+        remaining = self._sentences[len(ended) :]
+        for sentence in ended:
             if not self._cut_off and self._is_unsaid(sentence, left_ms):
                 remaining.append(sentence)
                 continue
@@ -125,6 +130,10 @@ class SpokenText:
         self._reset()
         self._sentences = remaining
         return " ".join(filter(None, heard)), " ".join(filter(None, cut))
+
+    def _coming(self) -> list[_Sentence]:
+        """Those whose sound the voice still makes."""
+        return self._sentences[self._fence :]
 
     def _is_unsaid(self, sentence: _Sentence, left_ms: float) -> bool:
         return left_ms <= 0 and not sentence.marks
@@ -161,6 +170,7 @@ class SpokenText:
         self._sentences = []
         self._played_ms = 0.0
         self._cut_off = False
+        self._fence = 0
 
 
 class SpokenObserver(BaseObserver):

@@ -262,3 +262,20 @@ def test_what_slips_by_an_interruption_on_its_way_is_not_taken_for_what_follows(
     frames.generate(frames.output, 0.5)
 
     assert frames.observer.take() == ("Good-bye.", "")
+
+
+def test_what_is_begun_after_an_interruption_belongs_to_the_next_reply() -> None:
+    spoken = SpokenText()
+    spoken.sentence(1, "One two three four.")
+    spoken.generated(1000)
+    spoken.complete(1)
+    spoken.played(500, 0)
+    spoken.interrupted()
+    # The voice is sooner than the word that the bot fell silent.
+    spoken.sentence(2, "Good-bye.")
+    spoken.generated(400)
+    spoken.complete(2)
+    heard, cut = spoken.take()
+    assert (heard, cut) == ("One two", "three four.")
+    spoken.played(400, 0)
+    assert spoken.take() == ("Good-bye.", "")
