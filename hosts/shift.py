@@ -20,6 +20,7 @@ from hosts.legs import Leg, leg
 from hosts.pulse import Pulse
 from hosts.requests import Order
 from hosts.site import FixedSite
+from hosts.urgency import Urgency
 from records.events import (
     BargedIn,
     CallEnded,
@@ -119,6 +120,7 @@ class Shift:
         self._farewell: asyncio.Future[EndReason] = self._loop.create_future()
         self._began_secs = self._loop.time()
         self._replied = False
+        self._urgency = Urgency()
         self._came = asyncio.Event()
 
     async def live(self) -> None:
@@ -209,6 +211,7 @@ class Shift:
             logger.exception("the caller of call {} could not be let go", self.plan.id)
 
     def _pass_on(self, event: CallEvent) -> None:
+        self._urgency.heed(event)
         first = isinstance(event, ReplyStarted) and not self._replied
         self._replied = self._replied or first
         if first or isinstance(event, _PASSED_ON):
