@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+import numpy as np
 from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.mediastreams import MediaStreamTrack
@@ -27,6 +28,9 @@ from pipecat.transports.smallwebrtc.transport import RawAudioTrack
 from pipelines.pace import Pace
 from pipelines.playout import Playout
 from pipelines.webrtc_voice import OPUS_RATES_HZ, Voice
+
+KEPT_BACK = 48
+"""Samples of 48 kHz that FFmpeg's resampler waits for on the way to 16 kHz: half its filter."""
 
 
 class Run(JitterFrame):
@@ -130,6 +134,8 @@ class Microphone(SmallWebRTCTrack):
         receiver: aiortc's receiver of audio; it is given a buffer and a decoder.
     """
 
+    _primed = False
+
     def __init__(self, receiver: Any) -> None:
         super().__init__(receiver)
         self._buffer = VoiceBuffer(asyncio.get_running_loop().time)
@@ -144,7 +150,11 @@ class Microphone(SmallWebRTCTrack):
         """The next 20 ms."""
         if not self._receiver._enabled:
             self._buffer.restart()
-        return await super().recv()
+        frame = await super().recv()
+        if self._primed or not isinstance(frame, AudioFrame):
+            return frame
+        self._primed = True
+        return _behind_silence(frame)
 
 
 class TunedConnection(SmallWebRTCConnection):
@@ -182,6 +192,22 @@ class TunedConnection(SmallWebRTCConnection):
         transceivers = self.pc.getTransceivers()
         audio = transceivers[AUDIO_TRANSCEIVER_INDEX] if transceivers else None
         return audio if audio and audio.kind == "audio" else None
+
+
+def _behind_silence(frame: AudioFrame) -> AudioFrame:
+    """That frame with as much silence before it as the pipeline's resampler keeps back.
+
+    With it each packet comes out of there whole; without, the end of each waits for the next.
+    """
+    samples = frame.to_ndarray()
+    silence = np.zeros((len(samples), KEPT_BACK * len(frame.layout.channels)), samples.dtype)
+    longer = cast(Any, AudioFrame).from_ndarray(
+        np.concatenate((silence, samples), axis=1), format=frame.format.name,
+        layout=frame.layout.name,
+    )  # fmt: skip
+    longer.sample_rate, longer.time_base = frame.sample_rate, frame.time_base
+    longer.pts = frame.pts
+    return longer
 
 
 def _mono(decoder: Any) -> Any:

@@ -162,6 +162,12 @@ async def test_a_human_voice_reaches_the_pipeline_as_it_was_said(
     assert threaded == []
 
 
+async def test_each_packet_is_heard_whole_when_it_comes() -> None:
+    async with calling(clip("0880")) as call:
+        frames = await call.tap.wait(InputAudioRawFrame, 20)
+        assert {len(frame.audio) for frame in frames} == {2 * IN_HZ // 50}
+
+
 async def test_lost_packets_are_all_that_is_lost_and_leave_no_delay() -> None:
     lost = {40, 60, 61, 80, 100}
     async with calling(clip("0880"), lost) as call:
