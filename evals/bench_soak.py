@@ -48,7 +48,7 @@ _NAP_SECS = 0.2
 class SoakOptions:
     """What the command line asked for."""
 
-    calls: int = 200
+    calls: int = 600
     at_once: int = 4
     minutes: float = 30.0
     """The longest it may take; what was seen until then is judged."""

@@ -182,6 +182,7 @@ class House:
         """How full the server is now."""
         admission, forked = self.host.admission, self.nursery.metrics
         return Levels(
+            asyncio_tasks=len(asyncio.all_tasks()),
             slots=admission.slots,
             slots_taken=admission.taken,
             callers_waiting=admission.waiting,

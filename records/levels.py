@@ -49,6 +49,8 @@ class Levels:
     """Processes that wait for a call."""
     forks: int = 0
     fork_server_restarts: int = 0
+    asyncio_tasks: int = 0
+    """Of the HTTP process."""
 
 
 class Beats:
@@ -112,6 +114,7 @@ class Gauges(Collector):
         yield _gauge("child_memory_bytes", "Their resident memory together", sum(memory))
         yield _gauge("child_memory_max_bytes", "The largest one's", max(memory, default=0))
         yield _gauge("loop_lag_max_seconds", "The worst event loop lag", max(lags, default=0.0))
+        yield _gauge("asyncio_tasks", "Tasks of the HTTP process", levels.asyncio_tasks)
         yield _total("forks", "Processes made for calls", levels.forks)
         yield _total("fork_server_restarts", "Fork servers lost", levels.fork_server_restarts)
 

@@ -48,6 +48,7 @@ def test_it_shows_every_figure_of_ours_but_those_of_the_machinery(
     shown = " ".join(queries(dashboard))
     ours = {name for name in families() if name.startswith("offhook_")}
     machinery = {
+        "offhook_asyncio_tasks",
         "offhook_build_info",
         "offhook_call_duration_seconds",
         "offhook_callers_waiting",
