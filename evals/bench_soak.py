@@ -8,8 +8,9 @@ import os
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Literal, get_args
@@ -42,6 +43,9 @@ _QUIET_SECS = 60.0
 """How long the last of a batch may take to be gone; ICE needs half a minute to miss a caller."""
 _REST_SECS = 2.0
 _NAP_SECS = 0.2
+_TRIES = 3
+_AGAIN_SECS = 5.0
+"""A host that a busy moment of the machine has strained takes no call for some seconds."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Seen:
     """How many calls there had been."""
     looks: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     endings: Counter[str] = field(default_factory=Counter[str])
-    """How calls ended; `refused` of those that the host did not take."""
+    """How calls ended; `refused` of those that the host did not take, however often they came."""
 
 
 def bench_soak(options: SoakOptions) -> Report:
@@ -138,17 +142,25 @@ class _Soak:
                 _say(f"{done:5} calls  " + "  ".join(f"{k} {v:.0f}" for k, v in look.items()))
         return self._seen
 
+    async def _come(self, call: Callable[[], Awaitable[None]]) -> bool:
+        """Make a call, again a little later if the host takes none just now; whether it did."""
+        for _ in range(_TRIES):
+            try:
+                await call()
+            except RefusedError as error:
+                _say(f"refused: {error.message}")
+                await asyncio.sleep(_AGAIN_SECS)
+                continue
+            return True
+        return False
+
     async def _batch(self, http: httpx.AsyncClient) -> None:
         free = asyncio.Semaphore(self._options.at_once)
 
         async def one(ending: Ending, mode: Mode, secs: float) -> None:
             async with free:
-                try:
-                    await self._call(http, ending, mode=mode, secs=secs)
-                    self._seen.endings[ending] += 1
-                except RefusedError as error:
-                    _say(f"refused: {error.message}")
-                    self._seen.endings["refused"] += 1
+                came = await self._come(partial(self._call, http, ending, mode=mode, secs=secs))
+                self._seen.endings[ending if came else "refused"] += 1
 
         kinds = self._options.endings
         endings = self._random.choices(list(kinds), list(kinds.values()), k=self._options.batch)

@@ -169,6 +169,13 @@ def test_every_word_gets_its_share_of_the_time(text: str, length_ms: float) -> N
     assert len(marks) == len(text.split())
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kept greeting is waited for however busy the machine is."""
+    monkeypatch.setattr("processors.greeter._FIND_SECS", 30.0)
+
+
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("marks", [(), MARKS], ids=["spread", "told"])
 async def test_it_is_said_told_and_remembered_as_if_it_was_made_now(marks: Marks) -> None:
     async with calling(_Kept(_clip(marks))) as call:
@@ -202,6 +209,7 @@ async def test_the_voice_that_says_it_now_is_told_of_alike() -> None:
     assert remembered == [TEXT]
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("marks", [(), MARKS], ids=["spread", "told"])
 async def test_an_interruption_leaves_the_words_that_were_heard(marks: Marks) -> None:
     async with calling(_Kept(_clip(marks))) as call:
