@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from typing import Any
 
 from loguru import logger
@@ -41,9 +42,9 @@ class PreconnectedLlm(LLMService[Any]):
         except Exception as error:  # noqa: BLE001 - what is wrong, the first answer says
             logger.debug("{}: no connection ahead: {}", self, type(error).__name__)
 
+    @abstractmethod
     async def _knock(self) -> None:
         """Ask for what is not billed, by the client that the answers come by, once.
 
         A refusal is as good as an answer, and raised as the client does.
         """
-        raise NotImplementedError

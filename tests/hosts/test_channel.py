@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,10 +27,13 @@ from hosts.channel import (
     listen,
     receive_blocking,
 )
+from tests.support import waiting
 from tests.support.forked import open_files
 from tests.support.forking import short_run
 
 pytestmark = pytest.mark.unit
+
+until = partial(waiting.until, secs=20)
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
@@ -68,12 +72,6 @@ def ends() -> tuple[End, End]:
 def ended(*some: End) -> None:
     for end in some:
         end.channel.close()
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
 
 
 async def test_a_request_is_answered_and_a_refusal_is_raised_whole() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,16 @@ from hosts.session import Errands
 from hosts.webrtc import WebRtcLine
 from hosts.websocket import SocketLine
 from records.record import FolderStore
+from tests.support import waiting
 from tests.support.wards import Body, Log, Ward, Wire, hanging, refusing
 
 pytestmark = pytest.mark.integration
 
+until = partial(waiting.until, secs=10)
+
 
 def plan() -> CallPlan:
     return plan_call(pipeline="simulated")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        # Nothing tells of it.
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 async def test_a_burst_is_never_over_admitted() -> None:

@@ -7,7 +7,7 @@ import errno
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from providers.base import Sidecar
 from providers.models import ModelStore
 from records.record import CallFacts, FolderStore
 from tests.support.processes import calls, fork_server_pid, lives, shoot
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -62,12 +63,6 @@ def house(folder: Path, **more: Any) -> House:
         pipeline="simulated",
         settings=HouseSettings(**settings),
     )
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +22,9 @@ from hosts.offspring import Child
 from hosts.rundir import call_socket, run_dir
 from providers.models import ModelStore
 from tests.support.callers import Caller
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        # Nothing tells of it.
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from hosts.rundir import call_socket, call_sockets, fork_socket
 from pipelines.config import resolve
 from tests.support.forked import open_files
 from tests.support.forking import ROOT, TEST_CHILD, Talk, alive, short_run
+from tests.support.waiting import until
 from tests.support.wards import Body
 
 pytestmark = pytest.mark.integration
@@ -48,12 +49,6 @@ class Nest(Nursery):
     def __init__(self, run: Path, *, warm: int = 0, child: str = TEST_CHILD) -> None:
         super().__init__(run, warm=warm, log_level="WARNING", child=child)
         self.leave_running = True
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 async def dismiss(children: Sequence[Child]) -> None:

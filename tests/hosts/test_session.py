@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,20 +12,16 @@ from errors import OffhookError
 from hosts.channel import ChannelClosedError
 from hosts.watch import Pulse
 from records.events import EndReason
+from tests.support import waiting
 from tests.support.wards import Body, Log, Ward, Wire
 
 pytestmark = pytest.mark.integration
 
+until = partial(waiting.until, secs=10)
+
 
 def plan() -> CallPlan:
     return plan_call(pipeline="simulated")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        # Nothing tells of it.
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 def full_disk() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,13 @@ from hosts.warmth import Warmth
 from tests.support.callers import Caller
 from tests.support.serving import serving
 from tests.support.vendors import vendors_beside
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
 SITE: dict[str, Any] = {"weights": {}, "urls": {}}
 MODELS = "/groq/openai/v1/models"
 VOICE = "/cartesia/tts/websocket"
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

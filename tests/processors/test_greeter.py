@@ -72,10 +72,11 @@ class _Kept:
     made: Clip | None = None
     asked: list[str] = field(default_factory=list[str])
     begin: asyncio.Event = field(default_factory=asyncio.Event)
+    find_secs: float = 0.01
 
     async def find(self, rate_hz: int) -> Clip | None:
         assert rate_hz == RATE_HZ
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(self.find_secs)
         self.asked.append("find")
         return self.kept
 
@@ -196,6 +197,11 @@ async def test_it_is_said_told_and_remembered_as_if_it_was_made_now(marks: Marks
     assert [len(call.tap.of(kind)) for kind in (TTSStartedFrame, TTSStoppedFrame)] == [1, 1]
     contexts = {frame.context_id for frame in [*words, *progress, *call.tap.of(TTSStartedFrame)]}
     assert len(contexts) == 1
+
+
+async def test_a_caller_does_not_wait_for_a_slow_disk() -> None:
+    async with calling(_Kept(_clip(()), find_secs=60.0)) as call:
+        assert isinstance(await call.greet(), TTSSpeakFrame)
 
 
 async def test_the_voice_that_says_it_now_is_told_of_alike() -> None:

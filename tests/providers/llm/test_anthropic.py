@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -8,19 +7,12 @@ from pydantic import ValidationError
 
 from evals.simulators.vendors import Vendors
 from providers.llm.anthropic import AnthropicLlm
-from tests.support.llms import Body, Site, asked, bodies, caller, price, saying, talking
+from tests.support.llms import Body, Site, asked, bodies, caller, price, talking
 
 pytestmark = pytest.mark.integration
 
 OLDER = "claude-haiku-4-5"
 """A model that still takes sampling settings and a budget to think in."""
-
-
-@pytest.fixture
-async def vendors(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Vendors]:
-    async with Vendors(saying("Hello.")) as vendors:
-        monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
-        yield vendors
 
 
 def marks(body: Body) -> list[Any]:

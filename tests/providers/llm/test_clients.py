@@ -1,21 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import pytest
 
 from evals.simulators.vendors import Vendors
 from providers.llm._clients import trusts_proxies
-from tests.support.llms import EACH, Provider, Site, caller, saying, talking
+from tests.support.llms import EACH, Provider, Site, caller, talking
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def vendors(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Vendors]:
-    async with Vendors(saying("Hello.")) as vendors:
-        monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
-        yield vendors
 
 
 @pytest.mark.parametrize("provider", EACH)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -9,16 +8,9 @@ from pydantic import ValidationError
 from errors import MissingError
 from evals.simulators.vendors import Vendors
 from providers.llm.groq import GroqLlm
-from tests.support.llms import Site, asked, caller, price, saying, talking
+from tests.support.llms import Site, asked, caller, price, talking
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def vendors(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Vendors]:
-    async with Vendors(saying("Hello.")) as vendors:
-        monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
-        yield vendors
 
 
 async def test_by_default_it_thinks_as_little_as_it_can(vendors: Vendors) -> None:

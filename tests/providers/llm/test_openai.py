@@ -1,22 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
 from evals.simulators.vendors import Vendors
 from providers.llm.openai import OpenAiLlm
-from tests.support.llms import asked, price, saying
+from tests.support.llms import asked, price
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def vendors(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Vendors]:
-    async with Vendors(saying("Hello.")) as vendors:
-        monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
-        yield vendors
 
 
 async def test_the_default_model_may_call_tools(vendors: Vendors) -> None:

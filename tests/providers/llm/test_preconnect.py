@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -12,16 +11,9 @@ import providers.llm._preconnect as preconnect
 from evals.simulators.vendors import Vendors
 from providers.kinds import Preconnects
 from providers.llm.openai_compatible import OpenAiCompatibleLlm
-from tests.support.llms import EACH, Provider, Site, bodies, caller, saying, talking
+from tests.support.llms import EACH, Provider, Site, bodies, caller, talking
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def vendors(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Vendors]:
-    async with Vendors(saying("Hello.")) as vendors:
-        monkeypatch.setenv("OFFHOOK_VENDORS", vendors.url)
-        yield vendors
 
 
 def has_preconnect(service: object) -> bool:
