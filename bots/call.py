@@ -85,6 +85,8 @@ class Surroundings:
     """Done when the call is over for a reason that the transport does not tell: it ends at once."""
     farewell: asyncio.Future[EndReason] = field(default_factory=_new_future)
     """Done when the server must end the call: the bot says so and the call ends for that reason."""
+    on_silence: Callable[[float], None] | None = None
+    """Told some 30 times a second for how long the caller has been silent (ms); 0 if they speak."""
     sayings: Sayings = field(default_factory=Sayings)
     """What somebody else has the bot say."""
 
@@ -290,6 +292,9 @@ class _Call:
         if isinstance(stages.llm, ReadsAhead):
             self._news.read_ahead = partial(stages.llm.read_ahead, parts.context)
         self._farewell.watch(self._transport.output())
+        if around.on_silence:
+            on_silence = around.on_silence
+            stages.vad.tell = lambda run: on_silence(run.quiet_ms)
         self._hear_caller(parts)
         self._hear_pipeline(parts)
         return parts.worker

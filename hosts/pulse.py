@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PULSE_SECS = 0.5
 """How often it is told."""
-SAMPLE_SECS = 0.05
+SAMPLE_SECS = 0.1
 """How often the loop's lag is measured; each time wakes the process."""
 WINDOW_SECS = PULSE_SECS
 """What the lag is told of: each pulse of what was since the last, so that whoever decides by it can

@@ -176,6 +176,7 @@ class Shift:
             alive=self.leg.alive,
             over=self._over,
             farewell=self._farewell,
+            on_silence=self._urgency.silent,
             sayings=self.sayings,
         )
         return await bots.call.run(self.plan, transport, around, stages=stages)

@@ -13,13 +13,15 @@ import platform
 from collections.abc import Callable
 from typing import ClassVar
 
-from records.events import CallerStopped, CallEvent, Heard, ReplyStarted, Turn
+from records.events import CallerStarted, CallerStopped, CallEvent, ReplyStarted, Turn
 
 SHORT_NS = 1_500_000
 """Of a call that owes an answer: longer than most steps of one."""
 LONG_NS = 20_000_000
 """Of a call that does not: its sound is due each 20 ms. The kernel's own are 1.4 to 3 ms, so that
 a call also makes way for the host, and for what is being prepared."""
+SILENT_MS = 64.0
+"""Between words there is as much; before it no answer is begun."""
 _SYSCALLS = {"x86_64": 314, "aarch64": 274}
 """Numbers of `sched_setattr`, which the C library has no name for."""
 
@@ -52,7 +54,10 @@ def ask_for_turns(of_ns: int) -> bool:
 
 
 class Urgency:
-    """Hurries from the caller's words to the first sound of the answer.
+    """Hurries while the caller waits: from their silence, or their turn's end, to the first sound.
+
+    While they still speak, what a call does for them can wait: if every call hurried that hears
+    words, none would.
 
     Args:
         ask: Sets the length of turns; whether it could.
@@ -60,17 +65,31 @@ class Urgency:
 
     def __init__(self, ask: Callable[[int], bool] = ask_for_turns) -> None:
         self._ask = ask
+        self._owes = False
+        """Whether the caller began a turn that is not answered."""
+        self._over = False
+        """Whether that turn is over."""
+        self._silent = False
         self._hurries = False
         self._works = ask(LONG_NS)
 
     def heed(self, event: CallEvent) -> None:
         """Something happened in the call."""
-        if isinstance(event, Heard | CallerStopped):
-            self._set(hurries=True)
+        if isinstance(event, CallerStarted):
+            self._owes, self._over = True, False
+        elif isinstance(event, CallerStopped):
+            self._owes, self._over = True, True
         elif isinstance(event, ReplyStarted | Turn):
-            self._set(hurries=False)
+            self._owes = False
+        self._decide()
 
-    def _set(self, *, hurries: bool) -> None:
+    def silent(self, silent_ms: float) -> None:
+        """The caller has been silent for so long; 0 while they speak."""
+        self._silent = silent_ms >= SILENT_MS
+        self._decide()
+
+    def _decide(self) -> None:
+        hurries = self._owes and (self._over or self._silent)
         if self._works and hurries is not self._hurries:
             self._hurries = hurries
             self._works = self._ask(SHORT_NS if hurries else LONG_NS)

@@ -22,6 +22,8 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from records.ear import Ear, EarEvent
 from records.tracks import RATE_HZ, TwoTrack
 
+_SETTLE_SECS = 0.06
+"""How often what was heard is measured: at once it costs hardly more than a third of it."""
 _IDLE_SECS = 0.1
 """After so long without the bot, what its resampler holds back is the end of its speech."""
 
@@ -90,6 +92,7 @@ class Recorder(FrameProcessor):
         self._caller_audio = _ToTrack()
         self._bot_audio = _ToTrack()
         self._bot_secs = 0.0
+        self._settled_secs = 0.0
         self._closed = False
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -113,14 +116,22 @@ class Recorder(FrameProcessor):
         self._tracks.caller(await self._caller_audio.convert(frame), now_secs)
         if self._bot_audio.holds and now_secs - self._bot_secs > _IDLE_SECS:
             self._tracks.bot(await self._bot_audio.rest(), self._bot_secs, lasting=0)
-        self._settle(self._tracks.take())
+        self._settle_at(now_secs)
 
     async def _bot(self, frame: OutputAudioRawFrame) -> None:
-        self._bot_secs = asyncio.get_running_loop().time() + self._unplayed_secs
+        now_secs = asyncio.get_running_loop().time()
+        self._bot_secs = now_secs + self._unplayed_secs
         lasting = frame.num_frames * RATE_HZ // frame.sample_rate
         audio = await self._bot_audio.convert(frame)
         self._tracks.bot(audio, self._bot_secs, lasting=lasting)
-        self._settle(self._tracks.take())
+        self._settle_at(now_secs)
+
+    def _settle_at(self, now_secs: float) -> None:
+        """Measure what can no longer change, now and then."""
+        # Packets come a little early, too.
+        if now_secs - self._settled_secs >= _SETTLE_SECS - 0.01:
+            self._settled_secs = now_secs
+            self._settle(self._tracks.take())
 
     def _settle(self, tracks: NDArray[np.int16]) -> None:
         if self._closed or not len(tracks):

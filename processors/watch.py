@@ -1,4 +1,4 @@
-"""Tells observers what they are for: a call's frames, and none of its sounds twice."""
+"""Tells observers what they are for: a call's frames, and of its sound that it goes on."""
 
 from __future__ import annotations
 
@@ -9,21 +9,31 @@ from pipecat.observers.base_observer import BaseObserver, FrameProcessed, FrameP
 from pipecat.pipeline.worker import PipelineWorker
 from pipecat.pipeline.worker_observer import WorkerObserver
 
+SOUND_NS = 100_000_000
+"""How often the caller's sound is told of: for observers it is a clock, by which they tell what is
+settled."""
+
 
 class Watch(WorkerObserver):
     """Pipecat's own, which hands each observer each push and each processing by a queue.
 
-    None of ours asks what was processed, and the caller's sound is told once: as it comes.
+    None of ours asks what was processed, or what is in the caller's sound: that is told of as it
+    comes, and now and then.
     """
+
+    _sound_ns = -SOUND_NS
+    """When sound was told of last, on the pipeline's clock."""
 
     async def on_process_frame(self, data: FrameProcessed) -> None:
         """Nobody asks."""
 
     async def on_push_frame(self, data: FramePushed) -> None:
-        """Hand it to the observers, unless it is sound on its way."""
-        known = isinstance(data.frame, InputAudioRawFrame) and data.frame.id in self._frames_pushed
-        if not known:
-            await super().on_push_frame(data)
+        """Hand it to the observers, unless it is more of the caller's sound."""
+        if isinstance(data.frame, InputAudioRawFrame):
+            if data.timestamp - self._sound_ns < SOUND_NS:
+                return
+            self._sound_ns = data.timestamp
+        await super().on_push_frame(data)
 
 
 def watch(worker: PipelineWorker) -> PipelineWorker:

@@ -44,6 +44,7 @@ class _Call:
 
     transport: HeadlessTransport = field(default_factory=HeadlessTransport)
     told: list[CallEvent] = field(default_factory=list[CallEvent])
+    silences_ms: list[float] = field(default_factory=list[float])
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, event: CallEvent) -> None:
@@ -72,6 +73,7 @@ async def calling(data: Path) -> AsyncGenerator[_Call]:
             state_dir=data / "bots",
             greetings=data / FOLDER,
             listener=call.tell,
+            on_silence=call.silences_ms.append,
         )
         running = asyncio.ensure_future(run(plan, call.transport, around))
         yield call
@@ -125,6 +127,8 @@ async def test_who_speaks_over_it_is_answered(vendors: Vendors, tmp_path: Path) 
         answer = await call.wait(ReplyEnded, 2)
 
     assert greeting.interrupted
+    assert min(call.silences_ms) == 0
+    assert max(call.silences_ms) >= 500
     assert greeting.spoken
     assert f"{greeting.spoken} {greeting.cut}" == GREETING
     assert answer.spoken.startswith("You said: hello there.")

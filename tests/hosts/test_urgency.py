@@ -10,28 +10,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosts.urgency import LONG_NS, SHORT_NS, Urgency, ask_for_turns
+from hosts.urgency import LONG_NS, SHORT_NS, SILENT_MS, Urgency, ask_for_turns
 from records.events import CallerStarted, CallerStopped, CallEvent, Heard, ReplyStarted
 
 pytestmark = pytest.mark.unit
 
-ASKED: list[CallEvent] = [
-    Heard(at_ms=1, text="hello", final=False), Heard(at_ms=1, text="hello", final=True),
-    CallerStopped(at_ms=1),
-]  # fmt: skip
-OTHERS: list[CallEvent] = [CallerStarted(at_ms=1, interrupts=False)]
-ANSWERED: list[CallEvent] = [ReplyStarted(at_ms=1)]
+BEGAN, STOPPED = CallerStarted(at_ms=1, interrupts=False), CallerStopped(at_ms=1)
+HEARD, ANSWERED = Heard(at_ms=1, text="hello", final=False), ReplyStarted(at_ms=1)
+EVENTS: list[CallEvent] = [BEGAN, STOPPED, HEARD, ANSWERED]
+SILENCES = st.sampled_from([0.0, SILENT_MS - 1, SILENT_MS, 500.0])
 
 
-@given(st.lists(st.sampled_from([*ASKED, *OTHERS, *ANSWERED])))
-def test_turns_are_short_from_the_callers_words_to_the_answer(events: list[CallEvent]) -> None:
+@given(st.lists(st.one_of(st.sampled_from(EVENTS), SILENCES)))
+def test_turns_are_short_while_the_caller_waits_for_an_answer(
+    happens: list[CallEvent | float],
+) -> None:
     asked: list[int] = []
     urgency = Urgency(lambda of_ns: asked.append(of_ns) or True)
-    owes = False
-    for event in events:
-        urgency.heed(event)
-        owes = event in ASKED or (owes and event not in ANSWERED)
-        assert asked[-1] == (SHORT_NS if owes else LONG_NS)
+    last: CallEvent = ANSWERED
+    silent = False
+    for it in happens:
+        if isinstance(it, float | int):
+            silent = it >= SILENT_MS
+            urgency.silent(it)
+        else:
+            last = last if it is HEARD else it
+            urgency.heed(it)
+        waits = last is STOPPED or (last is BEGAN and silent)
+        assert asked[-1] == (SHORT_NS if waits else LONG_NS)
     # Nothing is asked for twice.
     assert all(a != b for a, b in pairwise(asked))
 
@@ -39,7 +45,7 @@ def test_turns_are_short_from_the_callers_words_to_the_answer(events: list[CallE
 def test_a_kernel_that_refuses_is_not_asked_again() -> None:
     asked: list[int] = []
     urgency = Urgency(lambda of_ns: bool(asked.append(of_ns)))
-    for event in (*ASKED, *ANSWERED):
+    for event in (BEGAN, STOPPED, ANSWERED):
         urgency.heed(event)
     assert asked == [LONG_NS]
 
