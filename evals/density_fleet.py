@@ -12,6 +12,7 @@ from errors import OffhookError
 from evals.callers import Caller, Mode, RefusedError, Speech
 from evals.density_gate import Step
 from evals.density_host import Host
+from evals.density_lag import spare
 from evals.density_vendors import VendorProcess
 from evals.latency_turns import Saying
 
@@ -130,6 +131,7 @@ class Fleet:
         step = Step(calls=len(self.callers))
         for caller in self.callers:
             caller.late_ms.clear()
+        spare()
         vendors.late_ms()
         since, before = loop.time(), dict(self._host.cpu_secs())
         await asyncio.sleep(secs)

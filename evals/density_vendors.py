@@ -54,7 +54,7 @@ def _run(behaviour: Behaviour, pipe: Connection) -> None:
 
 
 async def _serve(behaviour: Behaviour, pipe: Connection) -> None:
-    from evals.density_lag import LagProbe
+    from evals.density_lag import LagProbe, spare
     from evals.simulators.vendors import Vendors
 
     probe, asked = LagProbe(), asyncio.Event()
@@ -66,4 +66,6 @@ async def _serve(behaviour: Behaviour, pipe: Connection) -> None:
             await asked.wait()
             asked.clear()
             pipe.recv()
-            pipe.send(probe.take())
+            late_ms = probe.take()
+            spare()
+            pipe.send(late_ms)

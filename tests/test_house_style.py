@@ -56,7 +56,6 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
         "evals/callers_webrtc.py",
         "evals/density_fleet.py",
         "evals/density_host.py",
-        "evals/density_lag.py",
         "evals/density_one.py",
         "evals/density_procs.py",
         "evals/density_spawn.py",
