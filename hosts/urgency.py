@@ -56,8 +56,8 @@ def ask_for_turns(of_ns: int) -> bool:
 class Urgency:
     """Hurries while the caller waits: from their silence, or their turn's end, to the first sound.
 
-    While they still speak, what a call does for them can wait: if every call hurried that hears
-    words, none would.
+    While they still speak, what a call does for them can wait: the more calls hurry, the less it
+    means.
 
     Args:
         ask: Sets the length of turns; whether it could.

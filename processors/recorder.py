@@ -23,7 +23,7 @@ from records.ear import Ear, EarEvent
 from records.tracks import RATE_HZ, TwoTrack
 
 _SETTLE_SECS = 0.06
-"""How often what was heard is measured: at once it costs hardly more than a third of it."""
+"""How often what was heard is measured: each time costs much the same, however long the sound."""
 _IDLE_SECS = 0.1
 """After so long without the bot, what its resampler holds back is the end of its speech."""
 
