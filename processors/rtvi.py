@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from loguru import logger
 from pipecat.frames.frames import (
     Frame,
@@ -10,10 +13,12 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.processors.frameworks.rtvi.models import (
+    BotReady,
     Error,
     ErrorResponse,
     ErrorResponseData,
     Message,
+    ServerResponse,
 )
 from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
 from pydantic import BaseModel, ValidationError
@@ -23,6 +28,45 @@ from records.redact import redact
 TAKEN = frozenset({"client-ready", "client-message", "disconnect-bot"})
 """What a caller may send. Pipecat would also fetch a URL for them (`send-file`), put words, results
 and audio of any form into the conversation, and whatever its next version adds."""
+PATIENCE_SECS = 5.0
+"""How long news waits for a page to say that it is ready; a caller without a page never does."""
+_MOST_HELD = 64
+_ANSWERS = (Error, ErrorResponse, ServerResponse)
+
+
+class Threshold:
+    """Keeps what a page is told behind the `bot-ready` that a page of Pipecat's begins with. Pure.
+
+    A call begins before its page has said that it is ready: a greeting that is heard at once would
+    be told of to a page that does not yet listen.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[BaseModel] = []
+        self._since_secs: float | None = None
+        self._open = False
+
+    def pass_on(self, model: BaseModel, *, at_secs: float) -> list[BaseModel]:
+        """What may be sent now, in order.
+
+        Args:
+            model: What there is to tell.
+            at_secs: On any clock that only goes forward.
+        """
+        if isinstance(model, BotReady):
+            return [model, *self._release()]
+        if self._open or isinstance(model, _ANSWERS):
+            return [model]
+        if self._since_secs is None:
+            self._since_secs = at_secs
+        self._held.append(model)
+        waits = at_secs - self._since_secs < PATIENCE_SECS and len(self._held) < _MOST_HELD
+        return [] if waits else self._release()
+
+    def _release(self) -> list[BaseModel]:
+        self._open = True
+        held, self._held = self._held, []
+        return held
 
 
 class DiscreetRtvi(RTVIProcessor):
@@ -31,11 +75,14 @@ class DiscreetRtvi(RTVIProcessor):
     Args:
         output: Of the transport. Messages go there directly: they would overtake whatever is
             queued on the way, and cost each processor a wake-up.
+        clock: Gives seconds.
     """
 
-    def __init__(self, output: FrameProcessor) -> None:
+    def __init__(self, output: FrameProcessor, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._output = output
+        self._clock = clock
+        self._threshold = Threshold()
         self._warned = False
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -54,11 +101,12 @@ class DiscreetRtvi(RTVIProcessor):
             await super().push_frame(frame, direction)
 
     async def push_transport_message(self, model: BaseModel, exclude_none: bool = True) -> None:
-        """Send a message; the text of an error is redacted."""
+        """Send a message, in its turn; the text of an error is redacted."""
         if isinstance(model, Error):
             data = model.data.model_copy(update={"error": redact(model.data.error)})
             model = model.model_copy(update={"data": data})
-        await super().push_transport_message(model, exclude_none)
+        for passed in self._threshold.pass_on(model, at_secs=self._clock()):
+            await super().push_transport_message(passed, exclude_none)
 
     async def _takes(self, sent: object) -> bool:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from loguru import logger
 from pipecat.frames.frames import (
     EndFrame,
@@ -19,9 +21,12 @@ from pipecat.frames.frames import (
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.processors.frameworks.rtvi.frames import RTVIClientMessageFrame
+from pipecat.processors.frameworks.rtvi.models import BotReady, BotReadyData, Error, ErrorData
+from pipecat.processors.frameworks.rtvi.models import ServerMessage as News
 from pipecat.tests.utils import SleepFrame, run_test
+from pydantic import BaseModel
 
-from processors.rtvi import DiscreetRtvi
+from processors.rtvi import PATIENCE_SECS, DiscreetRtvi, Threshold
 from records.redact import hide
 
 pytestmark = pytest.mark.unit
@@ -155,3 +160,49 @@ async def test_the_log_is_told_once_and_nothing_of_the_content() -> None:
 )
 async def test_what_is_taken_reaches_pipecat(kind: str, data: Any, leads_to: type[Frame]) -> None:
     assert any(isinstance(frame, leads_to) for frame in await came_of(sent(kind, data)))
+
+
+READY = BotReady(id="1", data=BotReadyData(version="2.0.0"))
+
+
+def told(threshold: Threshold, *models: BaseModel, at_secs: float = 0.0) -> list[BaseModel]:
+    return [m for model in models for m in threshold.pass_on(model, at_secs=at_secs)]
+
+
+def test_a_page_is_told_first_that_the_bot_is_ready() -> None:
+    first, second, third = News(data=1), News(data=2), News(data=3)
+    assert told(Threshold(), first, second, READY, third) == [READY, first, second, third]
+
+
+def test_an_error_waits_for_nobody() -> None:
+    error = Error(data=ErrorData(error="No.", fatal=False))
+    assert told(Threshold(), News(data=1), error) == [error]
+
+
+def test_who_never_says_that_they_are_ready_is_told_all_the_same() -> None:
+    threshold = Threshold()
+    first, second, third = News(data=1), News(data=2), News(data=3)
+    assert told(threshold, first, at_secs=1.0) == []
+    assert told(threshold, second, at_secs=1.0 + PATIENCE_SECS) == [first, second]
+    assert told(threshold, third, READY, at_secs=7.0) == [third, READY]
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.floats(0.0, 1.0, allow_nan=False)), min_size=1, max_size=200
+    )
+)
+def test_nothing_is_lost_told_twice_or_out_of_order(steps: list[tuple[bool, float]]) -> None:
+    threshold = Threshold()
+    at_secs, sent = 0.0, list[BaseModel]()
+    news = [News(data=index) for index in range(len(steps))]
+    for model, (is_ready, later_secs) in zip(news, steps, strict=True):
+        at_secs += later_secs
+        if is_ready:
+            sent += threshold.pass_on(READY, at_secs=at_secs)
+        sent += threshold.pass_on(model, at_secs=at_secs)
+    heard = [model for model in sent if model is not READY]
+    assert heard == news[: len(heard)]
+    assert len(news) - len(heard) < 64
+    if any(is_ready for is_ready, _ in steps):
+        assert heard == news
