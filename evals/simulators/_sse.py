@@ -53,9 +53,12 @@ class Events:
             self._desk.abandoned[self._service] += 1
 
     async def token(self, data: Mapping[str, Any], *, event: str = "", tokens: int = 1) -> None:
-        """Send a token when it is due; `tokens` is 0 for an opening that is not billed."""
+        """Send a token when it is due.
+
+        `tokens` is 0 for an opening that is not billed: the first token is due with it.
+        """
         await asyncio.sleep(max(0.0, self._due - self._clock()))
-        self._due += 1 / self._desk.behaviour.wits.tokens_per_sec
+        self._due += tokens / self._desk.behaviour.wits.tokens_per_sec
         await self.send(data, event=event)
         self._desk.spent["tokens"] += tokens
 

@@ -18,6 +18,20 @@ def wits(words: int, tokens_per_sec: float) -> Wits:
     return Wits(ttft=Latency(p50_ms=0), tokens_per_sec=tokens_per_sec, rules=rules)
 
 
+async def test_the_first_token_is_due_with_the_opening() -> None:
+    async with (
+        Vendors(Behaviour(wits=wits(2, 0.01))) as vendors,
+        httpx.AsyncClient(base_url=vendors.url, trust_env=False) as client,
+        asyncio.timeout(30),
+        client.stream("POST", "/ollama/v1/chat/completions", json=ASK) as answer,
+    ):
+        # The second token comes after a minute and a half.
+        async for line in answer.aiter_lines():
+            if '"word"' in line or '"word ' in line:
+                return
+    raise AssertionError("no token")
+
+
 async def test_who_leaves_early_is_counted() -> None:
     async with (
         Vendors(Behaviour(wits=wits(1000, 50))) as vendors,
