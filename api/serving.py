@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+import socket
 import sys
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -53,6 +55,13 @@ class Serving(uvicorn.Server):
         # Who sits at the terminal waits for no caller: the bots say good-bye at once.
         at_once = sig == signal.SIGINT and self._watched
         self._host.drain.ask(limit_secs=0.0 if at_once else None)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the house and listen."""
+        await super().startup(sockets)
+        # What is here stays: no collection looks through it while somebody waits for an answer.
+        gc.collect()
+        gc.freeze()
 
     async def on_tick(self, counter: int) -> bool:
         """Go on until there is nothing to wait for."""
