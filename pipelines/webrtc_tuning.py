@@ -54,11 +54,13 @@ class VoiceBuffer(JitterBuffer):
 
     Args:
         clock: Gives seconds.
+        came: Told of each packet.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], came: Callable[[], None]) -> None:
         super().__init__(capacity=1)
         self._clock = clock
+        self._came = came
         self._playout = Playout[Any]()
         self._source: int | None = None
 
@@ -71,6 +73,7 @@ class VoiceBuffer(JitterBuffer):
 
         An Opus packet is a whole frame: none waits for the next to know that it is complete.
         """
+        self._came()
         if packet.ssrc != self._source:
             self._source = packet.ssrc
             self.restart()
@@ -132,13 +135,14 @@ class Microphone(SmallWebRTCTrack):
 
     Args:
         receiver: aiortc's receiver of audio; it is given a buffer and a decoder.
+        came: Told of each packet.
     """
 
     _primed = False
 
-    def __init__(self, receiver: Any) -> None:
+    def __init__(self, receiver: Any, came: Callable[[], None]) -> None:
         super().__init__(receiver)
-        self._buffer = VoiceBuffer(asyncio.get_running_loop().time)
+        self._buffer = VoiceBuffer(asyncio.get_running_loop().time, came)
         idle = receiver._RTCRtpReceiver__decoder_queue
         receiver._RTCRtpReceiver__jitter_buffer = self._buffer
         receiver._RTCRtpReceiver__decoder_queue = InlineDecoder(
@@ -160,6 +164,8 @@ class Microphone(SmallWebRTCTrack):
 class TunedConnection(SmallWebRTCConnection):
     """Pipecat's connection, with our ends of both tracks."""
 
+    _bot: Voice | None = None
+
     async def initialize(self, sdp: str, type: str) -> None:
         """Answer the first offer."""
         await super().initialize(sdp, type)
@@ -178,14 +184,19 @@ class TunedConnection(SmallWebRTCConnection):
         # The caller has no answer yet, so no packet has come that another buffer would hold.
         audio = self._audio()
         if audio and AUDIO_TRANSCEIVER_INDEX not in self._track_map:
-            self._track_map[AUDIO_TRANSCEIVER_INDEX] = Microphone(audio.receiver)
+            self._track_map[AUDIO_TRANSCEIVER_INDEX] = Microphone(audio.receiver, self._beat)
+
+    def _beat(self) -> None:
+        if self._bot:
+            self._bot.beat()
 
     def _voice(self, track: MediaStreamTrack) -> MediaStreamTrack:
         audio, raw = self._audio(), cast(Any, track)
         is_opus = audio and audio._codecs and audio._codecs[0].name.lower() == "opus"
         if not is_opus or not isinstance(track, RawAudioTrack) or not raw._auto_silence:
             return track
-        return Voice(track) if raw._sample_rate in OPUS_RATES_HZ else track
+        self._bot = Voice(track) if raw._sample_rate in OPUS_RATES_HZ else None
+        return self._bot or track
 
     def _audio(self) -> Any:
         """The transceiver that Pipecat takes for the audio; None if it is none."""

@@ -26,13 +26,21 @@ OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _BIT_RATE = 64_000
 _BREATH_SECS = 0.001
 """Between two packets that are late, so that who writes the audio comes to write more."""
+EARLY_SECS, PATIENCE_SECS = 0.011, 0.009
+"""How much sooner or later than on its grid a packet leaves to go with one of the caller's.
+Together 20 ms, so that each of the caller's falls to one of ours."""
+_SHIFT_SECS = 0.001
+"""By how much the grid follows the caller's packets, a packet: their clock is not ours."""
+LEAD_SECS = 0.04
+"""The most that sound may run ahead of the clock's time, or behind, whatever a caller sends."""
 
 
 class Cadence:
     """When each packet leaves and where in the stream its sound belongs. Pure.
 
-    Packets follow each other every 20 ms while there is sound. A bot that is silent rests; the
-    first sound after it leaves at once, and those behind it keep time with that one.
+    Packets follow each other every 20 ms while there is sound; from the second on they leave with
+    the caller's, if those come as often, so that a process wakes up once for both. A bot that is
+    silent rests; the first sound after it leaves at once.
     """
 
     def __init__(self) -> None:
@@ -40,6 +48,10 @@ class Cadence:
         """When the last packet was due."""
         self._quiet = 0
         self._clock = 0
+        self._paired = False
+        """Whether the grid is that of the caller's packets."""
+        self._lead_secs = 0.0
+        """How much further the stream is than the clock, since the last rest."""
 
     @property
     def resting(self) -> bool:
@@ -47,10 +59,20 @@ class Cadence:
         return self._quiet >= QUIET_PACKETS
 
     def due_secs(self, now_secs: float) -> float:
-        """When the next packet is due if no sound comes before."""
+        """When the next packet is due if neither sound nor the caller's next packet come before."""
         if self._sent_secs is None:
             return now_secs
-        return self._sent_secs + (REST_SECS if self.resting else PACKET_SECS)
+        if self.resting:
+            return self._sent_secs + REST_SECS
+        return self._sent_secs + PACKET_SECS + (PATIENCE_SECS if self._paired else 0.0)
+
+    def pairs(self, now_secs: float, *, silent: bool) -> bool:
+        """Whether a packet leaves now because one of the caller's came."""
+        if self._sent_secs is None or self.resting:
+            return False
+        if not self._paired:
+            return not silent and now_secs > self._sent_secs
+        return now_secs >= self._sent_secs + PACKET_SECS - EARLY_SECS
 
     def send(self, now_secs: float, *, silent: bool) -> int:
         """A packet leaves; where its sound begins, in samples of 48 kHz since the first.
@@ -59,16 +81,39 @@ class Cadence:
             now_secs: On any clock that only goes forward.
             silent: Whether there was nothing to put into it.
         """
-        due_secs = self.due_secs(now_secs)
         if self._sent_secs is None:
-            self._sent_secs = due_secs
+            self._sent_secs = self.due_secs(now_secs)
+        elif self.resting:
+            self._end_rest(now_secs, self._sent_secs, silent=silent)
         else:
-            if self.resting and not silent:
-                due_secs = min(due_secs, max(now_secs, self._sent_secs + PACKET_SECS))
-            self._clock += round((due_secs - self._sent_secs) * OPUS_HZ)
-            self._sent_secs = due_secs
+            self._follow(now_secs, self._sent_secs + PACKET_SECS)
+            self._clock += round(PACKET_SECS * OPUS_HZ)
         self._quiet = self._quiet + 1 if silent else 0
         return self._clock
+
+    def _end_rest(self, now_secs: float, sent_secs: float, *, silent: bool) -> None:
+        due_secs = sent_secs + REST_SECS
+        if not silent:
+            due_secs = min(due_secs, max(now_secs, sent_secs + PACKET_SECS))
+        # What the stream is ahead is taken from the silence.
+        passed_secs = max(due_secs - sent_secs - self._lead_secs, PACKET_SECS)
+        self._lead_secs += passed_secs - (due_secs - sent_secs)
+        self._clock += round(passed_secs * OPUS_HZ)
+        self._sent_secs, self._paired = due_secs, False
+
+    def _follow(self, now_secs: float, due_secs: float) -> None:
+        """Set the grid by a packet that leaves now."""
+        early_secs = due_secs - now_secs
+        if not self._paired and early_secs > 0:
+            self._paired = True
+        elif self._paired and -early_secs < PATIENCE_SECS:
+            early_secs = max(-_SHIFT_SECS, min(early_secs, _SHIFT_SECS))
+        else:
+            early_secs = 0.0
+        early_secs = min(early_secs, LEAD_SECS - self._lead_secs)
+        early_secs = max(early_secs, -LEAD_SECS - self._lead_secs)
+        self._lead_secs += early_secs
+        self._sent_secs = due_secs - early_secs
 
 
 class Voice(MediaStreamTrack):
@@ -92,6 +137,7 @@ class Voice(MediaStreamTrack):
         self._cadence = Cadence()
         self._clock = asyncio.get_running_loop().time
         self._sound = asyncio.Event()
+        self._beat = asyncio.Event()
         self._add = raw.add_audio_bytes
         raw.add_audio_bytes = self._written
 
@@ -111,17 +157,31 @@ class Voice(MediaStreamTrack):
         packet.time_base = fractions.Fraction(1, OPUS_HZ)
         return packet
 
+    def beat(self) -> None:
+        """A packet of the caller's came."""
+        self._beat.set()
+
     async def _until_due(self) -> None:
         now_secs = self._clock()
         due_secs = self._cadence.due_secs(now_secs)
-        if not self._cadence.resting:
-            await asyncio.sleep(max(due_secs - now_secs, _BREATH_SECS))
+        if not self._cadence.resting and due_secs - now_secs < _BREATH_SECS:
+            await asyncio.sleep(_BREATH_SECS)
             return
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(due_secs):
+                await (self._until_sound() if self._cadence.resting else self._until_paired())
+
+    async def _until_sound(self) -> None:
         self._sound.clear()
         if not self._chunks:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(due_secs):
-                    await self._sound.wait()
+            await self._sound.wait()
+
+    async def _until_paired(self) -> None:
+        self._beat.clear()
+        await self._beat.wait()
+        while not self._cadence.pairs(self._clock(), silent=not self._chunks):
+            self._beat.clear()
+            await self._beat.wait()
 
     def _written(self, audio_bytes: bytes) -> asyncio.Future[Any]:
         """Take audio, and end a rest."""

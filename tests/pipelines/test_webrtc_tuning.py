@@ -57,7 +57,8 @@ def test_a_run_keeps_its_distances_where_the_clock_of_rtp_wraps() -> None:
 
 
 def test_another_sender_and_padding_stop_nothing() -> None:
-    buffer = VoiceBuffer(lambda: 0.0)
+    came: list[int] = []
+    buffer = VoiceBuffer(lambda: 0.0, lambda: came.append(1))
     for number in (0, 2):
         buffer.add(packet(number))
     other = packet(30)

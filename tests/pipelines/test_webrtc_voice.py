@@ -16,7 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipecat.transports.smallwebrtc.transport import RawAudioTrack
 
-from pipelines.webrtc_voice import OPUS_HZ, PACKET_SECS, QUIET_PACKETS, REST_SECS, Cadence, Voice
+from pipelines.webrtc_voice import (
+    EARLY_SECS,
+    LEAD_SECS,
+    OPUS_HZ,
+    PACKET_SECS,
+    PATIENCE_SECS,
+    QUIET_PACKETS,
+    REST_SECS,
+    Cadence,
+    Voice,
+)
 from tests.support.opus import Samples, as_sent, decoded, likeness, resampled
 from tests.support.speech import clip
 
@@ -81,6 +91,85 @@ def test_a_rest_ends_no_sooner_than_the_last_packet_has_been_played() -> None:
     assert cadence.send(at_secs + 0.001, silent=False) == last + round(PACKET_SECS * OPUS_HZ)
 
 
+# Packets that leave with the caller's.
+
+
+def talk(
+    beats_secs: list[float], *, packets: int, silent: bool = False
+) -> tuple[list[float], list[int], int]:
+    """When packets leave beside the caller's, where they belong, and how many left by themselves.
+
+    The first sound, then all that is due, each with one of the caller's or at its latest.
+    """
+    cadence, now_secs = Cadence(), 10.0
+    beats = [10.0 + beat for beat in sorted(beats_secs)]
+    left, places, alone = [now_secs], [cadence.send(now_secs, silent=False)], 0
+    while len(left) < packets:
+        latest_secs = cadence.due_secs(now_secs)
+        coming = (b for b in beats if now_secs < b < latest_secs)
+        paired = next((b for b in coming if cadence.pairs(b, silent=silent)), None)
+        now_secs = max(now_secs, latest_secs) if paired is None else paired
+        alone += paired is None
+        left.append(now_secs)
+        places.append(cadence.send(now_secs, silent=silent))
+    return left, places, alone
+
+
+def steady(phase_secs: float, *, packets: int, each_secs: float = PACKET_SECS) -> list[float]:
+    return [phase_secs + each_secs * n for n in range(-1, 2 * packets)]
+
+
+@given(st.floats(0, PACKET_SECS), st.lists(st.floats(-0.004, 0.004), min_size=210, max_size=210))
+def test_beside_a_steady_caller_none_but_the_first_packets_leave_alone(
+    phase_secs: float, jitter_secs: list[float]
+) -> None:
+    beats = [b + j for b, j in zip(steady(phase_secs, packets=104), jitter_secs, strict=False)]
+    left, places, alone = talk(beats, packets=100)
+    # Until the grid is found: the first of the caller's may come just as ours leave by themselves.
+    assert alone <= 5
+    assert set(np.diff(places)) == {PACKET_SECS * OPUS_HZ}
+    late_secs = [left[n] - left[0] - n * PACKET_SECS for n in range(100)]
+    assert max(late_secs) <= PATIENCE_SECS + NEAR_SECS
+
+
+@given(st.lists(st.floats(0, 3), max_size=400))
+def test_whatever_a_caller_sends_the_bot_keeps_time(beats_secs: list[float]) -> None:
+    left, places, _ = talk(beats_secs, packets=100)
+    assert set(np.diff(places)) == {PACKET_SECS * OPUS_HZ}
+    for n, at_secs in enumerate(left):
+        late_secs = at_secs - left[0] - n * PACKET_SECS
+        assert late_secs + NEAR_SECS >= -LEAD_SECS - EARLY_SECS
+        assert late_secs - NEAR_SECS <= LEAD_SECS + PATIENCE_SECS
+
+
+@pytest.mark.parametrize("each_secs", [0.0198, 0.0202])
+def test_a_caller_whose_clock_is_off_is_followed(each_secs: float) -> None:
+    _, _, alone = talk(steady(0.007, packets=150, each_secs=each_secs), packets=150)
+    assert alone <= 1
+
+
+def test_a_silent_caller_changes_nothing() -> None:
+    left, _, alone = talk([], packets=50)
+    assert alone == 49
+    assert np.diff(left) == pytest.approx(PACKET_SECS, abs=NEAR_SECS)
+
+
+def test_what_the_stream_was_ahead_is_taken_from_the_silence() -> None:
+    cadence = Cadence()
+    first = cadence.send(5.0, silent=False)
+    assert cadence.pairs(5.004, silent=False)
+    cadence.send(5.004, silent=False)
+    now_secs = 5.004
+    for _ in range(QUIET_PACKETS):
+        now_secs = cadence.due_secs(now_secs)
+        cadence.send(now_secs, silent=True)
+    assert cadence.resting
+    assert not cadence.pairs(now_secs, silent=False)
+    again_secs = now_secs + 0.2
+    again = cadence.send(again_secs, silent=False)
+    assert again - first == pytest.approx((again_secs - 5.0) * OPUS_HZ, abs=2)
+
+
 async def spoken(sound: Samples, rate_hz: int = OUT_HZ) -> list[bytes]:
     """Packets of our track for that sound."""
     raw = RawAudioTrack(sample_rate=rate_hz)
@@ -136,6 +225,19 @@ async def test_a_voice_that_was_held_up_catches_up_without_a_hole() -> None:
     writing.cancel()
     levels = np.abs(decoded(packets)).reshape(-1, 960).max(axis=1)
     assert levels[1:].min() > 4000
+
+
+async def test_sound_leaves_with_the_callers_packet() -> None:
+    raw = RawAudioTrack(sample_rate=OUT_HZ)
+    voice = Voice(raw)
+    raw.add_audio_bytes(b"\1\2" * (OUT_HZ // 5))
+    await voice.recv()
+    began_secs = asyncio.get_running_loop().time()
+    next_one = asyncio.ensure_future(voice.recv())
+    await asyncio.sleep(0)
+    voice.beat()
+    assert (await next_one).pts == PACKET_SECS * OPUS_HZ
+    assert asyncio.get_running_loop().time() - began_secs < PACKET_SECS
 
 
 async def test_a_silent_bot_sends_a_byte_now_and_then_and_speaks_at_once() -> None:
