@@ -23,6 +23,7 @@ from evals.density_vendors import VendorProcess
 from evals.latency_cells import CELLS, FINAL_MS, behaviour, injected_ms
 from evals.latency_turns import Saying, sayings
 from evals.report import Report, percentile
+from hosts.urgency import may_take_real_time
 
 MODES: tuple[Mode, ...] = ("websocket", "webrtc")
 _CELL = CELLS["bare"]
@@ -119,6 +120,7 @@ class _Bench:
             for mode in self.options.modes:
                 climbs.append(await self._climb(kind, mode))
         report = figures(climbs)
+        report.value("real_time_priority", float(may_take_real_time()), "0 or 1")
         if self.options.spawns:
             await self._spawning(report, climbs)
         return report

@@ -19,6 +19,7 @@ from hosts.fork_client import ForkClient, Load, Origin
 from hosts.forkserver import CHILD, IDLE_SECS, ForkError
 from hosts.heirs import Heirs
 from hosts.offspring import Child
+from hosts.urgency import may_take_real_time
 from pipelines.config import PipelineConfig
 
 __all__ = ["Child", "Metrics", "Nursery", "Recipe"]
@@ -234,7 +235,11 @@ class Nursery:
         server = self._server = await ForkClient.open(self._origin)
         try:
             told = await server.prepare(self._load)
-            logger.info("the fork server is ready: {} MB", told["rss_bytes"] // 1_000_000)
+            logger.info(
+                "the fork server is ready: {} MB; its calls {} have real-time priority",
+                told["rss_bytes"] // 1_000_000,
+                "may" if may_take_real_time() else "may not (docs/operate.md)",
+            )
             self._up.set()
             # Whoever prepared may have been told that it failed.
             self._wanted.set()

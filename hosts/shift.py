@@ -134,6 +134,7 @@ class Shift:
             self.reason = "crashed"
         self.stage = "ending"
         self.sayings.close()
+        self._urgency.over()
         self._loop.call_later(POLITE_SECS, self._cut, self.reason)
         await self._let_go()
         self._tell_end(self.reason)

@@ -1,8 +1,9 @@
-"""Lets a call that owes its caller an answer go before calls that only listen.
+"""Gives a call the core before others while its caller waits for an answer, or hears one.
 
 On a core that many calls share, an answer is made in five or six steps, and each waits for whoever
-has the core. Linux (6.12 and later) lets a thread ask for shorter turns of it, and with them to
-have them sooner; what it gets in all stays the same. Nobody needs a privilege for that.
+has the core. A process that may take real-time priority (`RLIMIT_RTPRIO` of 3, or root) has it at
+once, as sound servers do. Without it, Linux (6.12 and later) lets a thread ask for shorter turns
+of the core, and with them to have them sooner; what it gets in all stays the same.
 """
 
 from __future__ import annotations
@@ -10,10 +11,20 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import sys
+import threading
 from collections.abc import Callable
+from enum import IntEnum
 from typing import ClassVar
 
-from records.events import CallerStarted, CallerStopped, CallEvent, ReplyStarted, Turn
+from records.events import (
+    CallerStarted,
+    CallerStopped,
+    CallEvent,
+    ReplyEnded,
+    ReplyStarted,
+    Turn,
+)
 
 SHORT_NS = 1_500_000
 """Of a call that owes an answer: longer than most steps of one."""
@@ -24,6 +35,22 @@ SILENT_MS = 64.0
 """Between words there is as much; before it no answer is begun."""
 _SYSCALLS = {"x86_64": 314, "aarch64": 274}
 """Numbers of `sched_setattr`, which the C library has no name for."""
+_OTHER, _ROUND_ROBIN = 0, 2
+"""Policies: as the kernel thinks fair, and real time (`sched(7)`)."""
+_RESET_ON_FORK = 1
+"""Threads and processes that a call begins have no such priority. Once set, only root unsets it."""
+
+
+class Rank(IntEnum):
+    """Who has the core first: the higher. A real-time priority, but for the lowest."""
+
+    RESTS = 0
+    """The call has not begun, or is over."""
+    LISTENS = 1
+    SPEAKS = 2
+    """Sound is due each 20 ms, and heard if it is late."""
+    OWES = 3
+    """The caller waits."""
 
 
 class _Attributes(ctypes.Structure):
@@ -39,39 +66,60 @@ class _Attributes(ctypes.Structure):
     ]
 
 
-def ask_for_turns(of_ns: int) -> bool:
-    """Have this thread scheduled in turns of that length; whether the kernel agreed.
+def take_rank(rank: Rank) -> bool:
+    """Have this thread scheduled by that rank; whether the kernel did anything.
 
-    Args:
-        of_ns: 100 000 to 100 000 000. A kernel before 6.12 agrees, and does nothing.
+    The kernel keeps a part of each second from real-time priorities (5 % as it comes), so that a
+    call that runs in a circle can still be found and ended.
     """
-    number = _SYSCALLS.get(platform.machine())
-    if number is None:
-        return False
+    if rank and _take_real_time(rank):
+        return True
+    turn_ns = SHORT_NS if rank is Rank.OWES else LONG_NS
     nice = os.getpriority(os.PRIO_PROCESS, 0)
-    wanted = _Attributes(size=ctypes.sizeof(_Attributes), nice=nice, runtime_ns=of_ns)
+    return _schedule(_Attributes(policy=_OTHER, nice=nice, runtime_ns=turn_ns))
+
+
+def may_take_real_time() -> bool:
+    """Whether calls that this process begins may have real-time priority; tried, in a thread."""
+    may: list[bool] = []
+    thread = threading.Thread(target=lambda: may.append(_take_real_time(Rank.OWES)))
+    thread.start()
+    thread.join()
+    return may == [True]
+
+
+def _take_real_time(rank: Rank) -> bool:
+    return _schedule(_Attributes(policy=_ROUND_ROBIN, priority=rank))
+
+
+def _schedule(wanted: _Attributes) -> bool:
+    number = _SYSCALLS.get(platform.machine())
+    if sys.platform != "linux" or number is None:
+        return False
+    wanted.size, wanted.flags = ctypes.sizeof(wanted), _RESET_ON_FORK
     return ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wanted), 0) == 0
 
 
 class Urgency:
-    """Hurries while the caller waits: from their silence, or their turn's end, to the first sound.
+    """Ranks a call by its events.
 
-    While they still speak, what a call does for them can wait: the more calls hurry, the less it
-    means.
+    A caller waits from their silence, or their turn's end, to the first sound. While they still
+    speak, what a call does for them can wait: the more calls hurry, the less it means.
 
     Args:
-        ask: Sets the length of turns; whether it could.
+        take: Has the call scheduled by a rank; whether that did anything.
     """
 
-    def __init__(self, ask: Callable[[int], bool] = ask_for_turns) -> None:
-        self._ask = ask
+    def __init__(self, take: Callable[[Rank], bool] = take_rank) -> None:
+        self._take = take
         self._owes = False
         """Whether the caller began a turn that is not answered."""
         self._over = False
         """Whether that turn is over."""
         self._silent = False
-        self._hurries = False
-        self._works = ask(LONG_NS)
+        self._speaks = False
+        self._rank = Rank.RESTS
+        self._works = take(self._rank)
 
     def heed(self, event: CallEvent) -> None:
         """Something happened in the call."""
@@ -81,6 +129,8 @@ class Urgency:
             self._owes, self._over = True, True
         elif isinstance(event, ReplyStarted | Turn):
             self._owes = False
+        if isinstance(event, ReplyStarted | ReplyEnded):
+            self._speaks = isinstance(event, ReplyStarted)
         self._decide()
 
     def silent(self, silent_ms: float) -> None:
@@ -88,8 +138,16 @@ class Urgency:
         self._silent = silent_ms >= SILENT_MS
         self._decide()
 
+    def over(self) -> None:
+        """The call has ended: nobody waits for what is still to be done."""
+        self._be(Rank.RESTS)
+        self._works = False
+
     def _decide(self) -> None:
-        hurries = self._owes and (self._over or self._silent)
-        if self._works and hurries is not self._hurries:
-            self._hurries = hurries
-            self._works = self._ask(SHORT_NS if hurries else LONG_NS)
+        waited_for = self._owes and (self._over or self._silent)
+        self._be(Rank.OWES if waited_for else Rank.SPEAKS if self._speaks else Rank.LISTENS)
+
+    def _be(self, rank: Rank) -> None:
+        if self._works and rank is not self._rank:
+            self._rank = rank
+            self._works = self._take(rank)

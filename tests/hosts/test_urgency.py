@@ -1,65 +1,128 @@
-"""Who owes an answer goes first."""
+"""Who owes an answer goes first, and who speaks before those who only listen."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from itertools import pairwise
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosts.urgency import LONG_NS, SHORT_NS, SILENT_MS, Urgency, ask_for_turns
-from records.events import CallerStarted, CallerStopped, CallEvent, Heard, ReplyStarted
+from hosts.urgency import SILENT_MS, Rank, Urgency, may_take_real_time, take_rank
+from records.events import CallerStarted, CallerStopped, CallEvent, Heard, ReplyEnded, ReplyStarted
 
 pytestmark = pytest.mark.unit
 
+T = TypeVar("T")
+
 BEGAN, STOPPED = CallerStarted(at_ms=1, interrupts=False), CallerStopped(at_ms=1)
 HEARD, ANSWERED = Heard(at_ms=1, text="hello", final=False), ReplyStarted(at_ms=1)
-EVENTS: list[CallEvent] = [BEGAN, STOPPED, HEARD, ANSWERED]
+SILENCED = ReplyEnded(at_ms=1, spoken="", cut="", interrupted=False)
+EVENTS: list[CallEvent] = [BEGAN, STOPPED, HEARD, ANSWERED, SILENCED]
 SILENCES = st.sampled_from([0.0, SILENT_MS - 1, SILENT_MS, 500.0])
 
 
 @given(st.lists(st.one_of(st.sampled_from(EVENTS), SILENCES)))
-def test_turns_are_short_while_the_caller_waits_for_an_answer(
+def test_who_is_waited_for_goes_before_who_speaks_and_they_before_the_rest(
     happens: list[CallEvent | float],
 ) -> None:
-    asked: list[int] = []
-    urgency = Urgency(lambda of_ns: asked.append(of_ns) or True)
-    last: CallEvent = ANSWERED
-    silent = False
+    taken: list[Rank] = []
+    urgency = Urgency(lambda rank: taken.append(rank) or True)
+    turn: CallEvent = ANSWERED
+    silent = speaks = False
     for it in happens:
         if isinstance(it, float | int):
             silent = it >= SILENT_MS
             urgency.silent(it)
         else:
-            last = last if it is HEARD else it
+            turn = it if it in (BEGAN, STOPPED, ANSWERED) else turn
+            speaks = it is ANSWERED or (speaks and it is not SILENCED)
             urgency.heed(it)
-        waits = last is STOPPED or (last is BEGAN and silent)
-        assert asked[-1] == (SHORT_NS if waits else LONG_NS)
+        waits = turn is STOPPED or (turn is BEGAN and silent)
+        assert taken[-1] == (Rank.OWES if waits else Rank.SPEAKS if speaks else Rank.LISTENS)
+    assert taken[0] == Rank.RESTS
     # Nothing is asked for twice.
-    assert all(a != b for a, b in pairwise(asked))
+    assert all(a != b for a, b in pairwise(taken))
+
+
+def test_a_call_that_is_over_is_in_no_hurry_whatever_comes() -> None:
+    taken: list[Rank] = []
+    urgency = Urgency(lambda rank: taken.append(rank) or True)
+    urgency.heed(ANSWERED)
+    urgency.over()
+    urgency.heed(STOPPED)
+    assert taken == [Rank.RESTS, Rank.SPEAKS, Rank.RESTS]
 
 
 def test_a_kernel_that_refuses_is_not_asked_again() -> None:
-    asked: list[int] = []
-    urgency = Urgency(lambda of_ns: bool(asked.append(of_ns)))
+    taken: list[Rank] = []
+    urgency = Urgency(lambda rank: bool(taken.append(rank)))
     for event in (BEGAN, STOPPED, ANSWERED):
         urgency.heed(event)
-    assert asked == [LONG_NS]
+    assert taken == [Rank.RESTS]
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="needs Linux")
-def test_nothing_else_of_a_threads_scheduling_changes() -> None:
-    seen: list[tuple[int, int, bool]] = []
-
-    def look() -> None:
-        agreed = [ask_for_turns(of_ns) for of_ns in (SHORT_NS, LONG_NS)]
-        policy, nice = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
-        seen.append((policy, nice, len(set(agreed)) == 1))
-
-    thread = threading.Thread(target=look)
+def in_a_thread(work: Callable[[], T]) -> T:
+    """What came of it; the tests' own thread is scheduled as before."""
+    came: list[T] = []
+    thread = threading.Thread(target=lambda: came.append(work()))
     thread.start()
     thread.join()
-    assert seen == [(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0), True)]
+    return came[0]
+
+
+def scheduled() -> tuple[int, int]:
+    """Policy and real-time priority of this thread."""
+    policy = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
+    return policy, os.sched_getparam(0).sched_priority
+
+
+needs_linux = pytest.mark.skipif(not hasattr(os, "SCHED_RR"), reason="needs Linux")
+
+
+@needs_linux
+def test_a_rank_is_a_real_time_priority_where_that_is_allowed() -> None:
+    def look() -> list[tuple[int, int]]:
+        return [scheduled() for rank in (*Rank, Rank.RESTS) if take_rank(rank)]
+
+    if not may_take_real_time():
+        pytest.skip("needs the right to real-time priority (RLIMIT_RTPRIO of 3, or root)")
+    usual = (os.SCHED_OTHER, 0)
+    real_time = [(os.SCHED_RR, priority) for priority in (1, 2, 3)]
+    assert in_a_thread(look) == [usual, *real_time, usual]
+
+
+@needs_linux
+def test_threads_and_processes_of_a_call_have_no_priority_of_theirs() -> None:
+    def look() -> tuple[int, int]:
+        take_rank(Rank.OWES)
+        return in_a_thread(scheduled)
+
+    assert in_a_thread(look) == (os.SCHED_OTHER, 0)
+
+
+LACKING = """
+import os, resource
+from hosts.urgency import Rank, may_take_real_time, take_rank
+resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
+if os.geteuid() == 0:
+    os.setuid(65_534)
+nice = os.getpriority(os.PRIO_PROCESS, 0)
+agreed = {take_rank(rank) for rank in (*Rank, Rank.RESTS)}
+print(may_take_real_time(), len(agreed), os.sched_getparam(0).sched_priority)
+print(os.getpriority(os.PRIO_PROCESS, 0) == nice)
+"""
+
+
+@needs_linux
+def test_who_may_not_have_it_keeps_to_what_needs_no_right() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", LACKING], check=True, capture_output=True, text=True
+    )
+    assert told.stdout.split() == ["False", "1", "0", "True"]
