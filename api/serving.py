@@ -62,6 +62,8 @@ class Serving(uvicorn.Server):
         # What is here stays: no collection looks through it while somebody waits for an answer.
         gc.collect()
         gc.freeze()
+        # How much there was at the last collection decides how much garbage waits for the next.
+        gc.collect()
 
     async def on_tick(self, counter: int) -> bool:
         """Go on until there is nothing to wait for."""
