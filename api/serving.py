@@ -65,6 +65,11 @@ class Serving(uvicorn.Server):
         # How much there was at the last collection decides how much garbage waits for the next.
         gc.collect()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what is open."""
+        gc.unfreeze()
+        await super().shutdown(sockets)
+
     async def on_tick(self, counter: int) -> bool:
         """Go on until there is nothing to wait for."""
         self.should_exit = self.should_exit or self._host.drained.is_set()

@@ -35,6 +35,7 @@ from hosts.pulse import Pulse, Reading
 from hosts.requests import Candidates, Connection, Fields, Offer, Order, Prebuild, Say, read
 from hosts.rundir import call_socket
 from hosts.shift import Shift
+from hosts.urgency import bound_stretches
 from hosts.warmth import Warmth
 from pipelines.transports import Candidate
 from records import logs
@@ -334,6 +335,7 @@ def main(listener: socket.socket, *, name: str, run: Path, log_level: str) -> No
     """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, BLOCKED_SECS)
+    bound_stretches()
     for number in (signal.SIGTERM, signal.SIGINT):
         # They reach every process of a service that is stopped: the host says what is to be done.
         signal.signal(number, signal.SIG_IGN)

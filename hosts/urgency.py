@@ -8,19 +8,25 @@ of the core, and with them to have them sooner; what it gets in all stays the sa
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
+import signal
 import sys
 import threading
 from collections.abc import Callable
 from enum import IntEnum
+from types import FrameType
 from typing import ClassVar
 
 from records.events import (
+    CallEnded,
     CallerStarted,
     CallerStopped,
     CallEvent,
+    Failed,
+    FalseStop,
     ReplyEnded,
     ReplyStarted,
     Turn,
@@ -33,6 +39,11 @@ LONG_NS = 20_000_000
 a call also makes way for the host, and for what is being prepared."""
 SILENT_MS = 64.0
 """Between words there is as much; before it no answer is begun."""
+PATIENT_MS = 10_000.0
+"""Of the caller's silence: an answer that has not come by then is not to come."""
+STRETCH_SECS, MOST_SECS = 0.5, 5.0
+"""Computing without a pause: then a call has no real-time priority any more; then the kernel ends
+it. Steps of a call take milliseconds, and nobody else at its rank gets the core meanwhile."""
 _SYSCALLS = {"x86_64": 314, "aarch64": 274}
 """Numbers of `sched_setattr`, which the C library has no name for."""
 _OTHER, _ROUND_ROBIN = 0, 2
@@ -69,8 +80,8 @@ class _Attributes(ctypes.Structure):
 def take_rank(rank: Rank) -> bool:
     """Have this thread scheduled by that rank; whether the kernel did anything.
 
-    The kernel keeps a part of each second from real-time priorities (5 % as it comes), so that a
-    call that runs in a circle can still be found and ended.
+    The kernel keeps a part of each second from real-time priorities (5 % as it comes) for the rest
+    of the machine.
     """
     if rank and _take_real_time(rank):
         return True
@@ -88,7 +99,34 @@ def may_take_real_time() -> bool:
     return may == [True]
 
 
+def bound_stretches() -> None:
+    """Have this process lose its rank, and then end, when it computes for too long in one go.
+
+    Of all processes with real-time priority none else would get the core; those that a call
+    begins are bound too. From the main thread only.
+    """
+    if sys.platform != "linux":
+        return
+    import resource
+
+    _, most_us = resource.getrlimit(resource.RLIMIT_RTTIME)
+    bounds_us = [int(secs * 1_000_000) for secs in (STRETCH_SECS, MOST_SECS)]
+    if most_us != resource.RLIM_INFINITY:
+        bounds_us = [min(bound_us, most_us) for bound_us in bounds_us]
+    signal.signal(signal.SIGXCPU, _step_down)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_RTTIME, (bounds_us[0], bounds_us[1]))
+
+
+def _step_down(number: int, frame: FrameType | None) -> None:
+    take_rank(Rank.RESTS)
+
+
 def _take_real_time(rank: Rank) -> bool:
+    # Who may have the lower ranks alone would put those that owe an answer last.
+    highest = _schedule(_Attributes(policy=_ROUND_ROBIN, priority=Rank.OWES))
+    if not highest or rank is Rank.OWES:
+        return highest
     return _schedule(_Attributes(policy=_ROUND_ROBIN, priority=rank))
 
 
@@ -127,15 +165,18 @@ class Urgency:
             self._owes, self._over = True, False
         elif isinstance(event, CallerStopped):
             self._owes, self._over = True, True
-        elif isinstance(event, ReplyStarted | Turn):
+        elif isinstance(event, ReplyStarted | Turn | Failed | FalseStop):
             self._owes = False
         if isinstance(event, ReplyStarted | ReplyEnded):
             self._speaks = isinstance(event, ReplyStarted)
         self._decide()
+        if isinstance(event, CallEnded):
+            self.over()
 
     def silent(self, silent_ms: float) -> None:
         """The caller has been silent for so long; 0 while they speak."""
         self._silent = silent_ms >= SILENT_MS
+        self._owes = self._owes and silent_ms < PATIENT_MS
         self._decide()
 
     def over(self) -> None:

@@ -191,6 +191,7 @@ class TunedConnection(SmallWebRTCConnection):
             self._bot.beat()
 
     def _voice(self, track: MediaStreamTrack) -> MediaStreamTrack:
+        self._bot = None
         audio, raw = self._audio(), cast(Any, track)
         is_opus = audio and audio._codecs and audio._codecs[0].name.lower() == "opus"
         if not is_opus or not isinstance(track, RawAudioTrack) or not raw._auto_silence:

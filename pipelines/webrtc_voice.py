@@ -31,6 +31,8 @@ EARLY_SECS, PATIENCE_SECS = 0.011, 0.009
 Together 20 ms, so that each of the caller's falls to one of ours."""
 _SHIFT_SECS = 0.001
 """By how much the grid follows the caller's packets, a packet: their clock is not ours."""
+_MOST_ALONE = 5
+"""Then the caller sends no more, and there is nothing to wait for."""
 LEAD_SECS = 0.04
 """The most that sound may run ahead of the clock's time, or behind, whatever a caller sends."""
 
@@ -50,6 +52,8 @@ class Cadence:
         self._clock = 0
         self._paired = False
         """Whether the grid is that of the caller's packets."""
+        self._alone = 0
+        """How many packets left without one of the caller's since."""
         self._lead_secs = 0.0
         """How much further the stream is than the clock, since the last rest."""
 
@@ -70,8 +74,12 @@ class Cadence:
         """Whether a packet leaves now because one of the caller's came."""
         if self._sent_secs is None or self.resting:
             return False
+        if silent and not self._quiet:
+            # Whoever writes comes to write more before it is due.
+            return False
         if not self._paired:
-            return not silent and now_secs > self._sent_secs
+            early_secs = self._sent_secs + PACKET_SECS - now_secs
+            return not silent and early_secs < min(PACKET_SECS, LEAD_SECS - self._lead_secs)
         return now_secs >= self._sent_secs + PACKET_SECS - EARLY_SECS
 
     def send(self, now_secs: float, *, silent: bool) -> int:
@@ -105,11 +113,13 @@ class Cadence:
         """Set the grid by a packet that leaves now."""
         early_secs = due_secs - now_secs
         if not self._paired and early_secs > 0:
-            self._paired = True
+            self._paired, self._alone = True, 0
         elif self._paired and -early_secs < PATIENCE_SECS:
+            self._alone = 0
             early_secs = max(-_SHIFT_SECS, min(early_secs, _SHIFT_SECS))
         else:
-            early_secs = 0.0
+            early_secs, self._alone = 0.0, self._alone + 1
+            self._paired = self._paired and self._alone < _MOST_ALONE
         early_secs = min(early_secs, LEAD_SECS - self._lead_secs)
         early_secs = max(early_secs, -LEAD_SECS - self._lead_secs)
         self._lead_secs += early_secs

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import asyncio
 
 from loguru import logger
 from pipecat.frames.frames import (
@@ -30,7 +29,8 @@ TAKEN = frozenset({"client-ready", "client-message", "disconnect-bot"})
 and audio of any form into the conversation, and whatever its next version adds."""
 PATIENCE_SECS = 5.0
 """How long news waits for a page to say that it is ready; a caller without a page never does."""
-_MOST_HELD = 64
+_MOST_HELD = 256
+"""Then it is told all the same."""
 _ANSWERS = (Error, ErrorResponse, ServerResponse)
 
 
@@ -43,27 +43,19 @@ class Threshold:
 
     def __init__(self) -> None:
         self._held: list[BaseModel] = []
-        self._since_secs: float | None = None
         self._open = False
 
-    def pass_on(self, model: BaseModel, *, at_secs: float) -> list[BaseModel]:
-        """What may be sent now, in order.
-
-        Args:
-            model: What there is to tell.
-            at_secs: On any clock that only goes forward.
-        """
+    def pass_on(self, model: BaseModel) -> list[BaseModel]:
+        """What may be sent now, in order; a message, and what was held."""
         if isinstance(model, BotReady):
-            return [model, *self._release()]
+            return [model, *self.release()]
         if self._open or isinstance(model, _ANSWERS):
             return [model]
-        if self._since_secs is None:
-            self._since_secs = at_secs
         self._held.append(model)
-        waits = at_secs - self._since_secs < PATIENCE_SECS and len(self._held) < _MOST_HELD
-        return [] if waits else self._release()
+        return self.release() if len(self._held) == _MOST_HELD else []
 
-    def _release(self) -> list[BaseModel]:
+    def release(self) -> list[BaseModel]:
+        """What is held, in order; nothing is held from now on."""
         self._open = True
         held, self._held = self._held, []
         return held
@@ -75,14 +67,14 @@ class DiscreetRtvi(RTVIProcessor):
     Args:
         output: Of the transport. Messages go there directly: they would overtake whatever is
             queued on the way, and cost each processor a wake-up.
-        clock: Gives seconds.
     """
 
-    def __init__(self, output: FrameProcessor, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, output: FrameProcessor) -> None:
         super().__init__()
         self._output = output
-        self._clock = clock
         self._threshold = Threshold()
+        self._late: asyncio.Task[None] | None = None
+        """Tells what is held if no page says that it is ready."""
         self._warned = False
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -105,8 +97,22 @@ class DiscreetRtvi(RTVIProcessor):
         if isinstance(model, Error):
             data = model.data.model_copy(update={"error": redact(model.data.error)})
             model = model.model_copy(update={"data": data})
-        for passed in self._threshold.pass_on(model, at_secs=self._clock()):
-            await super().push_transport_message(passed, exclude_none)
+        passed = self._threshold.pass_on(model)
+        if not passed and not self._late:
+            self._late = self.create_task(self._release_late())
+        for one in passed:
+            await super().push_transport_message(one, exclude_none)
+
+    async def cleanup(self) -> None:
+        """Wait for no page any more."""
+        if self._late:
+            await self.cancel_task(self._late)
+        await super().cleanup()
+
+    async def _release_late(self) -> None:
+        await asyncio.sleep(PATIENCE_SECS)
+        for one in self._threshold.release():
+            await super().push_transport_message(one)
 
     async def _takes(self, sent: object) -> bool:
         try:

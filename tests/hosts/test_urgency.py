@@ -8,14 +8,24 @@ import sys
 import threading
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosts.urgency import SILENT_MS, Rank, Urgency, may_take_real_time, take_rank
-from records.events import CallerStarted, CallerStopped, CallEvent, Heard, ReplyEnded, ReplyStarted
+from hosts.urgency import PATIENT_MS, SILENT_MS, Rank, Urgency, may_take_real_time, take_rank
+from records.events import (
+    CallEnded,
+    CallerStarted,
+    CallerStopped,
+    CallEvent,
+    Failed,
+    FalseStop,
+    Heard,
+    ReplyEnded,
+    ReplyStarted,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -51,13 +61,30 @@ def test_who_is_waited_for_goes_before_who_speaks_and_they_before_the_rest(
     assert all(a != b for a, b in pairwise(taken))
 
 
-def test_a_call_that_is_over_is_in_no_hurry_whatever_comes() -> None:
+@pytest.mark.parametrize(
+    "what",
+    [
+        Failed(at_ms=1, code="server", message="No."),
+        FalseStop(at_ms=1, paused_ms=1, why="noise"),
+        PATIENT_MS,
+    ],
+)
+def test_an_answer_that_will_not_come_is_not_hurried_for(what: CallEvent | float) -> None:
+    taken: list[Rank] = []
+    urgency = Urgency(lambda rank: taken.append(rank) or True)
+    urgency.heed(STOPPED)
+    urgency.silent(what) if isinstance(what, float | int) else urgency.heed(what)
+    assert taken == [Rank.RESTS, Rank.OWES, Rank.LISTENS]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_call_that_is_over_is_in_no_hurry_whatever_comes(told: bool) -> None:
     taken: list[Rank] = []
     urgency = Urgency(lambda rank: taken.append(rank) or True)
     urgency.heed(ANSWERED)
-    urgency.over()
+    urgency.heed(CallEnded(at_ms=1, reason="idle")) if told else urgency.over()
     urgency.heed(STOPPED)
-    assert taken == [Rank.RESTS, Rank.SPEAKS, Rank.RESTS]
+    assert [taken[0], taken[1], taken[-1]] == [Rank.RESTS, Rank.SPEAKS, Rank.RESTS]
 
 
 def test_a_kernel_that_refuses_is_not_asked_again() -> None:
@@ -83,7 +110,7 @@ def scheduled() -> tuple[int, int]:
     return policy, os.sched_getparam(0).sched_priority
 
 
-needs_linux = pytest.mark.skipif(not hasattr(os, "SCHED_RR"), reason="needs Linux")
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 @needs_linux
@@ -114,15 +141,46 @@ resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
 if os.geteuid() == 0:
     os.setuid(65_534)
 nice = os.getpriority(os.PRIO_PROCESS, 0)
-agreed = {take_rank(rank) for rank in (*Rank, Rank.RESTS)}
-print(may_take_real_time(), len(agreed), os.sched_getparam(0).sched_priority)
+seen = [(take_rank(rank), os.sched_getparam(0).sched_priority) for rank in (*Rank, Rank.RESTS)]
+print(may_take_real_time(), len({agreed for agreed, _ in seen}), max(top for _, top in seen))
 print(os.getpriority(os.PRIO_PROCESS, 0) == nice)
 """
+
+SPINNING = """
+import os
+from hosts.urgency import Rank, bound_stretches, take_rank
+bound_stretches()
+take_rank(Rank.OWES)
+while os.sched_getparam(0).sched_priority:
+    pass
+print("let go")
+"""
+
+
+def printed(script: str) -> list[str]:
+    """The words that a process of its own prints."""
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
 @needs_linux
 def test_who_may_not_have_it_keeps_to_what_needs_no_right() -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", LACKING], check=True, capture_output=True, text=True
-    )
-    assert told.stdout.split() == ["False", "1", "0", "True"]
+    assert printed(LACKING) == ["False", "1", "0", "True"]
+
+
+def test_who_may_have_the_lower_ranks_alone_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def schedule(wanted: Any) -> bool:
+        asked.append(wanted.priority)
+        return wanted.priority < Rank.OWES
+
+    monkeypatch.setattr("hosts.urgency._schedule", schedule)
+    for rank in Rank:
+        take_rank(rank)
+    assert set(asked) == {0, Rank.OWES}
+
+
+@needs_linux
+def test_who_computes_for_too_long_loses_their_rank() -> None:
+    assert printed(SPINNING) == ["let", "go"]

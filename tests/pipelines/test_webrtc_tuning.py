@@ -67,6 +67,7 @@ def test_another_sender_and_padding_stop_nothing() -> None:
     empty = packet(31)
     empty.ssrc, empty._data = 8, b""
     assert buffer.add(empty) == (False, None)
+    assert len(came) == 4
 
 
 # --- Sound through a real connection ---

@@ -26,7 +26,7 @@ from pipecat.processors.frameworks.rtvi.models import ServerMessage as News
 from pipecat.tests.utils import SleepFrame, run_test
 from pydantic import BaseModel
 
-from processors.rtvi import PATIENCE_SECS, DiscreetRtvi, Threshold
+from processors.rtvi import DiscreetRtvi, Threshold
 from records.redact import hide
 
 pytestmark = pytest.mark.unit
@@ -165,8 +165,8 @@ async def test_what_is_taken_reaches_pipecat(kind: str, data: Any, leads_to: typ
 READY = BotReady(id="1", data=BotReadyData(version="2.0.0"))
 
 
-def told(threshold: Threshold, *models: BaseModel, at_secs: float = 0.0) -> list[BaseModel]:
-    return [m for model in models for m in threshold.pass_on(model, at_secs=at_secs)]
+def told(threshold: Threshold, *models: BaseModel) -> list[BaseModel]:
+    return [m for model in models for m in threshold.pass_on(model)]
 
 
 def test_a_page_is_told_first_that_the_bot_is_ready() -> None:
@@ -179,30 +179,44 @@ def test_an_error_waits_for_nobody() -> None:
     assert told(Threshold(), News(data=1), error) == [error]
 
 
-def test_who_never_says_that_they_are_ready_is_told_all_the_same() -> None:
+def test_what_was_released_is_told_once_and_nothing_waits_after_it() -> None:
     threshold = Threshold()
-    first, second, third = News(data=1), News(data=2), News(data=3)
-    assert told(threshold, first, at_secs=1.0) == []
-    assert told(threshold, second, at_secs=1.0 + PATIENCE_SECS) == [first, second]
-    assert told(threshold, third, READY, at_secs=7.0) == [third, READY]
+    first, second = News(data=1), News(data=2)
+    assert told(threshold, first) == []
+    assert threshold.release() == [first]
+    assert told(threshold, second, READY) == [second, READY]
 
 
-@given(
-    st.lists(
-        st.tuples(st.booleans(), st.floats(0.0, 1.0, allow_nan=False)), min_size=1, max_size=200
-    )
-)
-def test_nothing_is_lost_told_twice_or_out_of_order(steps: list[tuple[bool, float]]) -> None:
+@given(st.lists(st.sampled_from(["news", "ready", "late"]), max_size=600))
+def test_nothing_is_lost_told_twice_or_out_of_order(steps: list[str]) -> None:
     threshold = Threshold()
-    at_secs, sent = 0.0, list[BaseModel]()
-    news = [News(data=index) for index in range(len(steps))]
-    for model, (is_ready, later_secs) in zip(news, steps, strict=True):
-        at_secs += later_secs
-        if is_ready:
-            sent += threshold.pass_on(READY, at_secs=at_secs)
-        sent += threshold.pass_on(model, at_secs=at_secs)
+    news, sent = list[BaseModel](), list[BaseModel]()
+    for number, step in enumerate(steps):
+        if step == "late":
+            sent += threshold.release()
+            continue
+        news += [News(data=number)] if step == "news" else []
+        sent += threshold.pass_on(news[-1] if step == "news" else READY)
     heard = [model for model in sent if model is not READY]
     assert heard == news[: len(heard)]
-    assert len(news) - len(heard) < 64
-    if any(is_ready for is_ready, _ in steps):
+    if set(steps) & {"ready", "late"}:
         assert heard == news
+    assert len(news) - len(heard) < 256
+
+
+async def test_who_never_says_that_they_are_ready_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("processors.rtvi.PATIENCE_SECS", 0.01)
+    rtvi = _Rtvi()
+
+    class Tells(FrameProcessor):
+        async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+            await super().process_frame(frame, direction)
+            if isinstance(frame, StartFrame):
+                await rtvi.send_server_message("hello")
+            await self.push_frame(frame, direction)
+
+    await run_test(Pipeline([rtvi, Tells()]), frames_to_send=[SleepFrame(0.5)])
+    messages = [f.message for f in rtvi.sent if isinstance(f, OutputTransportMessageUrgentFrame)]
+    assert [message["data"] for message in messages] == ["hello"]
