@@ -257,4 +257,7 @@ CallEvent = Annotated[
     Field(discriminator="kind"),
 ]  # fmt: skip
 
-CALL_EVENT: TypeAdapter[CallEvent] = TypeAdapter(CallEvent)
+# Pydantic would keep thousands of the strings that it read, words of callers among them.
+CALL_EVENT: TypeAdapter[CallEvent] = TypeAdapter(
+    CallEvent, config=ConfigDict(cache_strings="keys")
+)

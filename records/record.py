@@ -35,7 +35,8 @@ _DISTRIBUTIONS = ("offhook", "pipecat-ai")
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Pydantic would keep thousands of the strings that it read, of calls long over.
+    model_config = ConfigDict(frozen=True, extra="forbid", cache_strings="keys")
 
 
 class CallFacts(_Model):

@@ -16,6 +16,7 @@ from records.events import (
     Failed,
     FalseStop,
     Filled,
+    Heard,
     Part,
     Regret,
     Retried,
@@ -91,3 +92,12 @@ def test_a_failure_without_a_provider_is_read() -> None:
 def test_a_time_below_zero_is_refused() -> None:
     with pytest.raises(ValidationError, match="stop_ms"):
         BargedIn(at_ms=1, stop_ms=-1)
+
+
+def test_words_that_were_read_are_kept_nowhere() -> None:
+    told = Heard(at_ms=1, text="my number is one two three", final=True).model_dump_json()
+    first, second = (CALL_EVENT.validate_json(told) for _ in range(2))
+    assert isinstance(first, Heard)
+    assert isinstance(second, Heard)
+    # What Pydantic keeps it gives again.
+    assert first.text is not second.text
