@@ -258,6 +258,4 @@ CallEvent = Annotated[
 ]  # fmt: skip
 
 # Pydantic would keep thousands of the strings that it read, words of callers among them.
-CALL_EVENT: TypeAdapter[CallEvent] = TypeAdapter(
-    CallEvent, config=ConfigDict(cache_strings="keys")
-)
+CALL_EVENT: TypeAdapter[CallEvent] = TypeAdapter(CallEvent, config=ConfigDict(cache_strings="keys"))
