@@ -6,6 +6,8 @@ import asyncio
 
 from loguru import logger
 from pipecat.frames.frames import (
+    CancelFrame,
+    EndFrame,
     Frame,
     InputTransportMessageFrame,
     OutputTransportMessageUrgentFrame,
@@ -31,7 +33,7 @@ PATIENCE_SECS = 5.0
 """How long news waits for a page to say that it is ready; a caller without a page never does."""
 _MOST_HELD = 256
 """Then it is told all the same."""
-_ANSWERS = (Error, ErrorResponse, ServerResponse)
+_ANSWERS = (ErrorResponse, ServerResponse)
 
 
 class Threshold:
@@ -49,6 +51,9 @@ class Threshold:
         """What may be sent now, in order; a message, and what was held."""
         if isinstance(model, BotReady):
             return [model, *self.release()]
+        if isinstance(model, Error):
+            # A call that fails may not last until somebody is ready.
+            return [*self.release(), model]
         if self._open or isinstance(model, _ANSWERS):
             return [model]
         self._held.append(model)
@@ -81,6 +86,8 @@ class DiscreetRtvi(RTVIProcessor):
         """Handle a frame; a message that is not taken is answered and goes no further."""
         if isinstance(frame, InputTransportMessageFrame) and not await self._takes(frame.message):
             return
+        if isinstance(frame, EndFrame | CancelFrame):
+            await self._release()
         await super().process_frame(frame, direction)
 
     async def push_frame(
@@ -111,6 +118,9 @@ class DiscreetRtvi(RTVIProcessor):
 
     async def _release_late(self) -> None:
         await asyncio.sleep(PATIENCE_SECS)
+        await self._release()
+
+    async def _release(self) -> None:
         for one in self._threshold.release():
             await super().push_transport_message(one)
 

@@ -174,9 +174,25 @@ def test_a_page_is_told_first_that_the_bot_is_ready() -> None:
     assert told(Threshold(), first, second, READY, third) == [READY, first, second, third]
 
 
-def test_an_error_waits_for_nobody() -> None:
+def test_an_error_waits_for_nobody_and_nothing_behind_it() -> None:
     error = Error(data=ErrorData(error="No.", fatal=False))
-    assert told(Threshold(), News(data=1), error) == [error]
+    first, second = News(data=1), News(data=2)
+    assert told(Threshold(), first, error, second) == [first, error, second]
+
+
+async def test_what_is_held_at_the_end_is_told_before_it() -> None:
+    rtvi = _Rtvi()
+
+    class Tells(FrameProcessor):
+        async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+            await super().process_frame(frame, direction)
+            if isinstance(frame, StartFrame):
+                await rtvi.send_server_message("hello")
+            await self.push_frame(frame, direction)
+
+    await run_test(Pipeline([rtvi, Tells()]), frames_to_send=[])
+    messages = [f.message for f in rtvi.sent if isinstance(f, OutputTransportMessageUrgentFrame)]
+    assert [message["data"] for message in messages] == ["hello"]
 
 
 def test_what_was_released_is_told_once_and_nothing_waits_after_it() -> None:
