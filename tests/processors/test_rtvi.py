@@ -180,7 +180,8 @@ def test_an_error_waits_for_nobody_and_nothing_behind_it() -> None:
     assert told(Threshold(), first, error, second) == [first, error, second]
 
 
-async def test_what_is_held_at_the_end_is_told_before_it() -> None:
+async def _told_of_hello(frames: list[Frame]) -> list[object]:
+    """What the page is told when the call says "hello" at its start, and nobody says `ready`."""
     rtvi = _Rtvi()
 
     class Tells(FrameProcessor):
@@ -190,9 +191,13 @@ async def test_what_is_held_at_the_end_is_told_before_it() -> None:
                 await rtvi.send_server_message("hello")
             await self.push_frame(frame, direction)
 
-    await run_test(Pipeline([rtvi, Tells()]), frames_to_send=[])
+    await run_test(Pipeline([rtvi, Tells()]), frames_to_send=frames)
     messages = [f.message for f in rtvi.sent if isinstance(f, OutputTransportMessageUrgentFrame)]
-    assert [message["data"] for message in messages] == ["hello"]
+    return [message["data"] for message in messages]
+
+
+async def test_what_is_held_at_the_end_is_told_before_it() -> None:
+    assert await _told_of_hello([]) == ["hello"]
 
 
 def test_what_was_released_is_told_once_and_nothing_waits_after_it() -> None:
@@ -224,15 +229,4 @@ async def test_who_never_says_that_they_are_ready_is_told_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("processors.rtvi.PATIENCE_SECS", 0.01)
-    rtvi = _Rtvi()
-
-    class Tells(FrameProcessor):
-        async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-            await super().process_frame(frame, direction)
-            if isinstance(frame, StartFrame):
-                await rtvi.send_server_message("hello")
-            await self.push_frame(frame, direction)
-
-    await run_test(Pipeline([rtvi, Tells()]), frames_to_send=[SleepFrame(0.5)])
-    messages = [f.message for f in rtvi.sent if isinstance(f, OutputTransportMessageUrgentFrame)]
-    assert [message["data"] for message in messages] == ["hello"]
+    assert await _told_of_hello([SleepFrame(0.5)]) == ["hello"]
