@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from errors import ConfigError, NotFoundError
-from pipelines.config import nearest
+from pipelines.config import file_stamp, nearest
 from providers.kinds import Opening
 
 if TYPE_CHECKING:
@@ -215,16 +215,7 @@ def load_bot(name: str) -> Bot:
             field="bot",
         )
     folder = BOTS / name
-    return _read(folder, tuple(_stamp(folder / part) for part in _PARTS))
-
-
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    """Changes with the file; None if there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+    return _read(folder, tuple(file_stamp(folder / part) for part in _PARTS))
 
 
 @functools.lru_cache(maxsize=_KEPT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from hosts.session import MARGIN_SECS, Line
 from hosts.twilio import TwilioLine, TwilioSettings
 from hosts.webrtc import WebRtcLine
 from hosts.websocket import SocketLine
-from pipelines.config import absent_package
+from pipelines.config import absent_package, is_installed
 from providers.base import is_set
 from records.redact import hide
 
@@ -154,7 +153,7 @@ class Transports:
         """What this server lacks for the transport, a sentence each."""
         lacking: list[str] = []
         module = _PACKAGES.get(name)
-        if module and not _installed(module):
+        if module and not is_installed(module):
             package = module.partition(".")[0]
             lacking.append(absent_package(package, name, extra=name))
         if name == "daily" and not is_set("DAILY_API_KEY"):
@@ -272,11 +271,3 @@ class LeftLine:
                 self._room,
                 error.message,
             )
-
-
-def _installed(module: str) -> bool:
-    """Whether it can be imported, without doing it."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False

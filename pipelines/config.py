@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
+import functools
 import importlib.util
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
@@ -38,6 +41,10 @@ else:
 
 PRESETS = Path(__file__).parent / "presets"
 DEFAULT_PRESET = "local"
+_KEPT = 64
+"""Files that are not read again as long as they stay as they are."""
+_FOUND: set[str] = set()
+"""Packages that are here."""
 _SHOWN_CHARS = 200
 """Of what was given; an error says no more of it."""
 
@@ -114,14 +121,23 @@ def load_preset(name: str) -> dict[str, Any]:
     Raises:
         NotFoundError: No such preset; the message offers the nearest name.
     """
-    if name not in preset_names():
+    check_name(name, preset_names())
+    return read_toml(PRESETS / f"{name}.toml")
+
+
+def check_name(name: str, known: list[str]) -> None:
+    """Refuse the name of a pipeline that is none of `known`.
+
+    Raises:
+        NotFoundError: The message offers the nearest name.
+    """
+    if name not in known:
         raise NotFoundError(
-            f"There is no pipeline {name!r}{nearest(name, preset_names())}. "
-            f"The pipelines here are: {', '.join(preset_names())}.",
+            f"There is no pipeline {name!r}{nearest(name, known)}. "
+            f"The pipelines here are: {', '.join(known)}.",
             code="unknown_pipeline",
             field="pipeline",
         )
-    return read_toml(PRESETS / f"{name}.toml")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -130,6 +146,20 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: The file cannot be read or is not TOML; the message names it.
     """
+    return copy.deepcopy(_read(path, file_stamp(path)))
+
+
+def file_stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes when the file does; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _read(path: Path, _stamp: tuple[int, ...] | None) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -213,11 +243,20 @@ def missing(
             if not is_set(name):
                 lacks.append(f"The environment variable {name} is not set ({stage.provider}).")
         for name in stage.packages:
-            if importlib.util.find_spec(name) is None:
+            if not is_installed(name):
                 lacks.append(absent_package(name, stage.provider, extra=stage.extra or ""))
         lacks += absent_weights(stage.weights())
         lacks += _unreachable(stage)
     return list(dict.fromkeys(lacks))
+
+
+def is_installed(package: str) -> bool:
+    """Whether the package is here; it is looked for until it is."""
+    if package not in _FOUND:
+        with suppress(ModuleNotFoundError):
+            if importlib.util.find_spec(package):
+                _FOUND.add(package)
+    return package in _FOUND
 
 
 def absent_package(package: str, wanted_by: str, *, extra: str) -> str:

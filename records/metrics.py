@@ -54,6 +54,8 @@ ERROR_CODES = (
     "rate_limit", "server", "unknown",
 )  # fmt: skip
 
+_PRICES = {"llm": "llm_usd", "tts": "tts_usd", "stt": "stt_usd"}
+"""Part of a call, and the field with its price."""
 _WAIT_SECS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1, 1.2, 1.5, 2, 3, 5, 10)
 _PART_SECS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2, 5)
 _SPAWN_SECS = (0.001, 0.005, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10)
@@ -357,9 +359,9 @@ class Metrics:
             "characters": self._characters.labels(live.pipeline),
             "stt_secs": self._stt_secs.labels(live.pipeline),
         }
-        for part in ("llm", "tts", "stt"):
-            if getattr(event, f"{part}_usd") is not None:
-                counters[f"{part}_usd"] = self._cost.labels(live.pipeline, part)
+        for part, name in _PRICES.items():
+            if getattr(event, name) is not None:
+                counters[name] = self._cost.labels(live.pipeline, part)
         totals = {name: float(getattr(event, name)) for name in counters}
         more, live.used = _grown(totals, live.used)
         for name, counter in counters.items():

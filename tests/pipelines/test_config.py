@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from errors import ConfigError, NotFoundError, OffhookError
 from pipelines.config import (
     DEFAULT_PRESET,
+    is_installed,
     load_preset,
     merge,
     missing,
@@ -118,6 +120,35 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
         read_toml(broken)
     with pytest.raises(ConfigError, match=r"absent\.toml"):
         read_toml(tmp_path / "absent.toml")
+
+
+def test_a_table_is_its_readers_own(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text("[stt]\nprovider = 'simulated'\n")
+    read_toml(mine)["stt"]["provider"] = "another"
+    assert read_toml(mine)["stt"]["provider"] == "simulated"
+
+
+def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text("slots = 1\n")
+    assert read_toml(mine)["slots"] == 1
+    mine.write_text("slots = 20\n")
+    assert read_toml(mine)["slots"] == 20
+    mine.unlink()
+    with pytest.raises(ConfigError, match=r"mine\.toml"):
+        read_toml(mine)
+
+
+def test_a_package_that_comes_later_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not is_installed("comes_later")
+    assert not is_installed("comes_later.inner")
+    (tmp_path / "comes_later.py").write_text("")
+    importlib.invalidate_caches()
+    assert is_installed("comes_later")
 
 
 def test_a_file_takes_its_name_from_its_stem(tmp_path: Path) -> None:
