@@ -151,6 +151,9 @@ def _serve_options(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--pipeline", default="local", help="of calls that name none: a preset or a TOML file"
     )
+    serve.add_argument(
+        "--also", type=_names, help="presets that callers may name beside it, or none (all)"
+    )
     serve.add_argument("--data", type=Path, default=Path("data"), help="folder of records (data)")
     serve.add_argument("--slots", type=int, help="slots of this machine (4 a core)")
     serve.add_argument("--warm", type=int, help="processes that wait for a caller (2)")
@@ -186,10 +189,10 @@ def _bench_options(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--cells", help="only these calls, separated by commas, for latency")
     bench.add_argument("--jobs", type=int, default=2, help="calls at a time, for latency (2)")
     bench.add_argument("--trace", action="store_true", help="each turn's timeline, for latency")
-    bench.add_argument("--calls", type=int, help="at most, for density (40); for soak (200)")
+    bench.add_argument("--calls", type=int, help="at most, for density (40), for soak (1200)")
     bench.add_argument("--mode", default="both", help="websocket or webrtc, for density (both)")
     bench.add_argument(
-        "--minutes", type=float, help="a number, density (0.4); all, soak (30); each way, relay (1)"
+        "--minutes", type=float, help="a number, density (0.4); all, soak (45); each way, relay (1)"
     )
     bench.add_argument("--json", type=Path, help="write the figures here too")
     bench.set_defaults(run=_bench)
@@ -209,6 +212,13 @@ def _port(text: str) -> int:
     if not 0 < port < 65536:
         raise argparse.ArgumentTypeError(f"{port} is no port: 1 to 65535")
     return port
+
+
+def _names(text: str) -> tuple[str, ...] | None:
+    """What is separated by commas; `all` is None."""
+    if text == "all":
+        return None
+    return () if text == "none" else tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -243,6 +253,7 @@ def _server_settings(arguments: argparse.Namespace) -> ServerSettings:
 
     told = {"slots": arguments.slots, "warm": arguments.warm, "drain_secs": arguments.drain_secs}
     house = HouseSettings(
+        pipelines=arguments.also,
         transports=TransportSettings.read(os.environ),
         admission=AdmissionSettings.read(os.environ, queue=arguments.queue),
         log_level=_logged(),

@@ -125,7 +125,7 @@ def _command(kind: Kind, *, port: int, folder: Path, pipeline: Path) -> list[str
         module = [sys.executable, "-m", "evals.density_one"]
         return [*module, str(port), str(pipeline), str(folder)]
     serve = [sys.executable, "-m", "server", "serve", "--offline", "--port", str(port)]
-    return [*serve, "--pipeline", str(pipeline), "--data", str(folder)]
+    return [*serve, "--pipeline", str(pipeline), "--also", "none", "--data", str(folder)]
 
 
 def _free_port() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import chain, repeat
@@ -26,7 +27,7 @@ from hosts.tenure import Tenure
 from hosts.transports import Transports, TransportSettings
 from hosts.warming import warm_model
 from hosts.watch import Watch
-from pipelines.config import PipelineConfig, missing, preset_names, resolve
+from pipelines.config import PipelineConfig, check_name, missing, preset_names, resolve
 from providers.models import ModelStore
 from records.levels import Levels
 from records.record import FolderStore
@@ -48,6 +49,9 @@ class HouseSettings:
 
     transports: TransportSettings | None = None
     """STUN and TURN, Daily, LiveKit, Twilio."""
+    pipelines: tuple[str, ...] | None = None
+    """Presets that callers may name beside the default; all if None. The calls' processes load
+    only what these need."""
     slots: int | None = None
     """Of this machine; four a core if None."""
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
@@ -76,7 +80,13 @@ class House:
         pipeline: Of calls that name none.
         settings: How callers come in, how many, how calls begin and end.
         watch: Told of each call.
+
+    Raises:
+        ConfigError: The pipeline cannot be used.
+        NotFoundError: There is no such preset.
     """
+
+    _why_cold = ""
 
     def __init__(
         self,
@@ -93,6 +103,7 @@ class House:
         self._data_dir = data_dir.resolve()
         self._records = FolderStore(self._data_dir / "calls")
         settings = settings or HouseSettings()
+        self._others = _presets(settings.pipelines, but=self.default.name)
         run = run_dir(data_dir)
         self._tenure = Tenure(run)
         self._sidecars = Sidecars(run)
@@ -102,7 +113,6 @@ class House:
         """Set when everything that is done before the first call was done, or failed."""
         self._default_runs = asyncio.Event()
         """Set when a call found all that the default pipeline needs."""
-        self._why_cold = ""
         self.transports = Transports(settings.transports, run=run)
         self.nursery = Nursery(run, warm=settings.waiting, log_level=settings.log_level)
         errands = Errands(
@@ -136,13 +146,19 @@ class House:
         await self._stack.__aexit__(kind, error, trace)
 
     def pipeline(self, name: str | None) -> str | Path:
-        """What to resolve for a caller who wishes that pipeline, or none in particular."""
-        return name if name and name != self.default.name else self._default_source
+        """What to resolve for a caller who wishes that pipeline, or none in particular.
+
+        Raises:
+            NotFoundError: Callers may not name it here.
+        """
+        if not name or name == self.default.name:
+            return self._default_source
+        check_name(name, [self.default.name, *self._others])
+        return name
 
     def pipelines(self) -> list[PipelineConfig]:
         """Every pipeline that can be wished for, the default first."""
-        others = [name for name in preset_names() if name != self.default.name]
-        return [self.default, *(resolve(name) for name in others)]
+        return [self.default, *map(resolve, self._others)]
 
     def lacks(self, config: PipelineConfig) -> list[str]:
         """What this machine lacks for `config`, a sentence each."""
@@ -314,3 +330,16 @@ class House:
             "records": str(self._data_dir / "calls"),
             "state_dir": str(self._state_dir(plan.bot.name)),
         }
+
+
+def _presets(names: Iterable[str] | None, *, but: str) -> list[str]:
+    """Those names, all presets if None, each once, without `but`.
+
+    Raises:
+        NotFoundError: One is no preset's.
+    """
+    known = preset_names()
+    chosen = known if names is None else list(names)
+    for name in chosen:
+        check_name(name, known)
+    return [name for name in dict.fromkeys(chosen) if name != but]

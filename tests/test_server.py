@@ -73,6 +73,12 @@ def test_a_taken_port_is_named() -> None:
     assert "--port" in answer.stderr
 
 
+def test_a_pipeline_that_is_not_there_cannot_be_offered() -> None:
+    answer = offhook("serve", "--also", "cloud, locl")
+    assert answer.returncode == 1
+    assert "did you mean 'local'" in answer.stderr
+
+
 def test_idle_connections_do_not_use_up_the_usual_descriptors(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))

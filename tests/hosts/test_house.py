@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bots.plan import plan_call
-from errors import ConfigError, FullError, OffhookError
+from errors import ConfigError, FullError, NotFoundError, OffhookError
 from hosts.house import House, HouseSettings
 from hosts.nursery import Nursery
 from hosts.rundir import run_dir
@@ -69,6 +69,21 @@ def house(folder: Path, **more: Any) -> House:
 async def ours(tmp_path: Path) -> AsyncGenerator[House]:
     async with house(tmp_path) as open_house:
         yield open_house
+
+
+def test_callers_may_name_what_is_offered_and_no_more(tmp_path: Path) -> None:
+    few = house(tmp_path, pipelines=("cloud", "simulated", "cloud"))
+    assert [config.name for config in few.pipelines()] == ["simulated", "cloud"]
+    assert [few.pipeline(name) for name in ("cloud", "simulated", None)] == [
+        *("cloud", "simulated", "simulated")
+    ]
+    with pytest.raises(NotFoundError, match=r"'groq'.*are: simulated, cloud\.") as caught:
+        few.pipeline("groq")
+    assert (caught.value.code, caught.value.field) == ("unknown_pipeline", "pipeline")
+    none = house(tmp_path, pipelines=())
+    assert [config.name for config in none.pipelines()] == ["simulated"]
+    with pytest.raises(NotFoundError, match="did you mean 'cloud'"):
+        house(tmp_path, pipelines=("clod",))
 
 
 async def test_a_refusal_does_nothing_but_count(
