@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import gc
 import importlib
-import importlib.util
 import os
 import sys
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,12 @@ from loguru import logger
 
 from bots.bot import bot_names, load_bot
 from errors import MissingError, OffhookError
+from hosts.holes import fill_holes
 from hosts.large_pages import use_large_pages
 from hosts.tls import share_contexts
-from pipelines.config import PipelineConfig
-from providers.base import StageConfig
+from pipelines.config import PipelineConfig, is_installed
+from providers.base import StageConfig, is_set
+from providers.kinds import Preconnects, ReadsAhead
 from records.logs import repeat
 
 _MODULES = (
@@ -38,17 +39,11 @@ _MODULES = (
     "pipecat.transports.smallwebrtc.transport",
     "pipecat.transports.websocket.fastapi",
 )
-_OPTIONAL = {
-    "daily": "pipecat.transports.daily.transport",
-    "livekit": "pipecat.transports.livekit.transport",
-}
-"""Package, and what uses it: imported where the package is installed."""
 _AT_FIRST_USE = {
     "anyio": ("anyio._backends._asyncio",),
     "cryptography": ("cryptography.hazmat.primitives.serialization",),
     "deepgram": ("deepgram.listen.client", "deepgram.listen.v1.client"),
-    "numpy": ("numpy.random",),
-    "openai": ("openai.resources.models",),
+    "numpy": ("numpy.fft", "numpy.random"),
 }
 """Package, and what it imports when it is used: imported where the package was."""
 _FRAME_SAMPLES = 960
@@ -77,15 +72,18 @@ def preload(configs: Iterable[PipelineConfig], weights: Mapping[str, Path]) -> N
     """
     share_sessions()
     share_contexts()
-    for name in _MODULES + tuple(m for p, m in _OPTIONAL.items() if importlib.util.find_spec(p)):
+    for name in (*_MODULES, *_wanted()):
         _import(name)
     _rehearse_media()
     site = _Stand(weights)
+    turns: Any = importlib.import_module("pipelines.turns")
+    votes = False
     for config in configs:
         for stage in config.stages:
             _build(stage, site)
-        importlib.import_module("pipelines.turns").rehearse(config.turn)
-    _rehearse_models()
+        turns.rehearse(config.turn)
+        votes = votes or turns.votes(config.turn)
+    _rehearse_models(votes=votes)
     for package in [name for name in _AT_FIRST_USE if name in sys.modules]:
         for name in _AT_FIRST_USE[package]:
             _import(name)
@@ -94,6 +92,7 @@ def preload(configs: Iterable[PipelineConfig], weights: Mapping[str, Path]) -> N
     gc.collect()
     # What is here stays: no collection in a child needs to touch, and so copy, its pages.
     gc.freeze()
+    fill_holes()
     use_large_pages()
 
 
@@ -115,6 +114,15 @@ def _import(name: str) -> None:
         logger.warning("{} is not loaded in advance: {}", name, error)
 
 
+def _wanted() -> Iterator[str]:
+    """Modules of the transports that callers can come by here."""
+    if is_set("DAILY_API_KEY") and is_installed("daily"):
+        yield "pipecat.transports.daily.transport"
+    # The vendors that are simulated are without LiveKit.
+    if os.environ.get("LIVEKIT_URL") and is_installed("livekit"):  # noqa: TID251
+        yield "pipecat.transports.livekit.transport"
+
+
 def _load_bots() -> None:
     """Read each bot, and import its tools."""
     for bot in bot_names():
@@ -131,7 +139,12 @@ def _build(stage: StageConfig, site: _Stand) -> None:
     """Build the stage's service once: it imports its vendor's library and fills its caches."""
     build: Callable[[_Stand], object] = getattr(stage, "build")  # noqa: B009 - each kind has its own
     try:
-        build(site)
+        service = build(site)
+        # Python looks through the service's classes the first time, and forgets for all classes
+        # that have the same ones above them where it found which method: in a child it would write
+        # to, and so copy, the page of each.
+        for kind in (Preconnects, ReadsAhead):
+            isinstance(service, kind)
     except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises, it is a rehearsal
         logger.info("{} is not built in advance: {}", stage.provider, error)
 
@@ -160,14 +173,20 @@ async def _no_app(scope: object, receive: object, send: object) -> None:
     """An application that nobody calls."""
 
 
-def _rehearse_models() -> None:
-    """Run each shared model once: the first run allocates what later ones use again."""
+def _rehearse_models(*, votes: bool) -> None:
+    """Run each shared model once: the first run allocates what later ones use again.
+
+    Args:
+        votes: Whether smart-turn is needed.
+    """
     import numpy as np
 
     silero: Any = importlib.import_module("pipecat.audio.vad.silero")
     vad = silero.SileroVADAnalyzer(sample_rate=16_000)
     vad.set_sample_rate(16_000)
     vad.voice_confidence(bytes(2 * vad.num_frames_required()))
+    if not votes:
+        return
     smart_turn: Any = importlib.import_module("pipecat.audio.turn.smart_turn.local_smart_turn_v3")
     analyzer = smart_turn.LocalSmartTurnAnalyzerV3()
     analyzer._predict_endpoint(np.zeros(16_000, np.float32))

@@ -62,6 +62,11 @@ def rehearse(turn: TurnConfig) -> None:
     strategies(turn, KeenVad(), Speculations())
 
 
+def votes(turn: TurnConfig) -> bool:
+    """Whether smart-turn listens to how a turn ends."""
+    return turn.commit != "provider" and _rules(turn, english=True).vote
+
+
 def _rules(turn: TurnConfig, *, english: bool) -> Rules:
     from processors.stable_transcript import Rules
 

@@ -99,7 +99,7 @@ class ChatService(PreconnectedLlm, OpenAILLMService):
 
     async def _knock(self) -> None:
         # Some have no list of models.
-        await self._client.with_options(max_retries=0).models.list()
+        await self._client.with_options(max_retries=0).get("/models", cast_to=object)
 
     async def _watch(
         self, stream: AsyncStream[ChatCompletionChunk]

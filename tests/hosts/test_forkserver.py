@@ -43,7 +43,9 @@ def server(run: Path) -> Iterator[Server]:
 def prepared() -> Iterator[Server]:
     with short_run() as run, Server(run) as server:
         with server.talk() as talk:
-            configs = [resolve("simulated").model_dump(mode="json")]
+            # With smart-turn's model, too.
+            config = resolve("simulated", defaults={"turn": {"commit": "smart_turn"}})
+            configs = [config.model_dump(mode="json")]
             server.loaded = talk.get("prepare", configs=configs, weights={})
         yield server
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from pipecat.audio.vad.silero import SileroOnnxModel
 from hosts.preload import rss_bytes, share_sessions, threads
 from hosts.rundir import call_socket
 from pipelines.config import PipelineConfig, preset_names, resolve
+from providers.base import VENDORS
 from providers.models import ModelStore
 from tests.support.forked import open_files
 from tests.support.forking import Server, Talk, short_run, tasks
@@ -23,6 +26,27 @@ pytestmark = pytest.mark.integration
 runtime: Any = onnxruntime
 KEYS = ("ANTHROPIC_API_KEY", "CARTESIA_API_KEY", "DEEPGRAM_API_KEY", "GROQ_API_KEY")
 SILERO = Path(str(runtime.__file__)).parents[1] / "pipecat/audio/vad/data/silero_vad.onnx"
+
+
+_ASKED = """
+import ctypes
+from typing import Generic
+from hosts import preload
+from pipelines.config import resolve
+from processors.recorder import CallerTap
+from providers.kinds import Preconnects, ReadsAhead
+
+llm = resolve("cloud").llm
+preload._build(llm, preload._Stand({}))
+service = llm.build(preload._Stand({}))
+for kind in (Preconnects, ReadsAhead):
+    for cls in (CallerTap, Generic):
+        getattr(cls, "__module__")
+        isinstance(service, kind)
+        # Py_TPFLAGS_VALID_VERSION_TAG of tp_flags, 168 bytes into a type.
+        flags = ctypes.c_uint64.from_address(id(cls) + 168).value
+        print("valid" if flags >> 19 & 1 else "forgotten")
+"""
 
 
 def weights(*configs: PipelineConfig) -> dict[str, str]:
@@ -64,11 +88,39 @@ def test_a_shipped_pipeline_loads_without_a_thread_or_a_loop(
         pytest.skip(" ".join(lacking))
     vendors = {
         # With what they import when they are used: in a child that is a caller's time.
-        "cloud": {"deepgram.listen.v1.client", "openai.resources.models"},
+        "cloud": {"deepgram.listen.v1.client", "openai.resources.chat"},
         "local": {"moonshine_voice"},
     }[preset]
     ours = {"bots.call", "bots.receptionist.tools", "hosts.child", "numpy.random", "uvloop"}
     one_thread_before_and_after([config], {*ours, *vendors})
+
+
+@pytest.mark.parametrize(
+    ("daily", "livekit"), [("", ""), ("", "ws://127.0.0.1:9"), ("a-key-of-no-account", "")]
+)
+def test_a_transport_that_nobody_can_come_by_is_not_loaded(
+    daily: str, livekit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VENDORS, raising=False)
+    monkeypatch.setenv("DAILY_API_KEY", daily)
+    monkeypatch.setenv("LIVEKIT_URL", livekit)
+    with short_run() as run, Server(run) as server, server.talk() as talk:
+        table = resolve("simulated").model_dump(mode="json")
+        assert talk.get("prepare", configs=[table], weights={})["threads"] == 1
+        server.fork(talk, "looks")
+        with Talk(call_socket(run, "looks")) as child:
+            seen = child.get("look", modules=["daily", "livekit.rtc"])
+    assert seen["loaded"] == ["daily"] * bool(daily) + ["livekit.rtc"] * bool(livekit)
+    assert seen["threads"] == 1
+
+
+def test_a_child_need_not_ask_again_what_a_service_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", "a-key-of-no-account")
+    ran = subprocess.run(
+        [sys.executable, "-c", _ASKED],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout.split() == ["valid"] * 4
 
 
 def test_all_pipelines_together_load_without_a_thread_also_without_keys_and_weights(
