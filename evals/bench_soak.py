@@ -36,7 +36,7 @@ ENDINGS: Mapping[Ending, int] = {
     "closed": 4, "deleted": 2, "vanished": 1, "killed": 1, "early": 1, "daily": 1,
 }  # fmt: skip
 """How many of ten calls end so."""
-_LOOKS = 6
+_LOOKS = 8
 """The fewest that say something."""
 _LIVES_SECS = (0.3, 5.0)
 _QUIET_SECS = 60.0
@@ -52,11 +52,11 @@ _AGAIN_SECS = 5.0
 class SoakOptions:
     """What the command line asked for."""
 
-    calls: int = 600
+    calls: int = 1200
     at_once: int = 4
-    minutes: float = 30.0
+    minutes: float = 45.0
     """The longest it may take; what was seen until then is judged."""
-    batch: int = 10
+    batch: int = 20
     """Calls between two looks at the host."""
     endings: Mapping[Ending, int] = field(default_factory=lambda: ENDINGS)
     """How calls end, and how often beside each other."""
@@ -82,9 +82,7 @@ def bench_soak(options: SoakOptions) -> Report:
         MissingError: The test speech is not installed.
         OffhookError: The host does not start.
     """
-    if options.calls < _LOOKS * options.batch or options.at_once < 1:
-        fewest = _LOOKS * options.batch
-        raise ConfigError(f"Fewer than {fewest} calls say nothing.", field="calls")
+    check(options)
     said = [saying for saying in sayings(6, pause_ms=FINAL_MS) if not saying.pauses]
     lines = tuple(line for saying in said for line in saying.lines)
     speeches: dict[Mode, Speech] = {mode: speech_of(mode, said) for mode in get_args(Mode)}
@@ -98,6 +96,17 @@ def bench_soak(options: SoakOptions) -> Report:
     ):  # fmt: skip
         soak = _Soak(options, host, vendors.url, run=_run_dir(Path(folder)), speeches=speeches)
         return figures(asyncio.run(soak.run()))
+
+
+def check(options: SoakOptions) -> None:
+    """Refuse what would say nothing.
+
+    Raises:
+        ConfigError: There are too few calls.
+    """
+    fewest = _LOOKS * options.batch
+    if options.calls < fewest or options.at_once < 1:
+        raise ConfigError(f"Fewer than {fewest} calls say nothing.", field="calls")
 
 
 def _run_dir(data_dir: Path) -> Path:

@@ -56,6 +56,6 @@ def slope(calls: Sequence[float], values: Sequence[float]) -> Slope:
     return Slope(middle, slopes[low], slopes[high], count)
 
 
-def after_warm_up(samples: Sequence[float], *, share: float = 0.25) -> slice:
-    """Which samples count: not the first quarter, while caches fill."""
+def after_warm_up(samples: Sequence[float], *, share: float = 0.5) -> slice:
+    """Which samples count: not the first half, while caches fill."""
     return slice(math.ceil(len(samples) * share), None)

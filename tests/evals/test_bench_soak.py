@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from errors import ConfigError
-from evals.bench_soak import Seen, SoakOptions, bench_soak, figures
+from evals.bench_soak import Seen, SoakOptions, bench_soak, check, figures
 
 pytestmark = pytest.mark.integration
 
@@ -32,6 +32,22 @@ def test_what_does_not_leak_is_zero_within_noise(capsys: pytest.CaptureFixture[s
     assert "http_tasks_per_100_calls" not in report.figures, "nobody counted them"
 
 
+def test_as_few_looks_as_are_accepted_say_something(capsys: pytest.CaptureFixture[str]) -> None:
+    options = SoakOptions()
+    fewest = next(n for n in range(1, 99) if _is_accepted(n * options.batch))
+    calls = [options.batch * look for look in range(1, fewest + 1)]
+    report = figures(Seen(calls, [{"zombies": 0.0} for _ in calls]))
+    assert report.figures["growing_figures"]["value"] == 0
+
+
+def _is_accepted(calls: int) -> bool:
+    try:
+        check(SoakOptions(calls=calls))
+    except ConfigError:
+        return False
+    return True
+
+
 def test_too_few_calls_are_refused() -> None:
     with pytest.raises(ConfigError) as told:
         bench_soak(SoakOptions(calls=5))
@@ -39,9 +55,9 @@ def test_too_few_calls_are_refused() -> None:
 
 
 def test_a_few_calls_leave_nothing() -> None:
-    options = SoakOptions(calls=12, batch=2, endings={"closed": 1, "deleted": 1, "early": 1})
+    options = SoakOptions(calls=16, batch=2, endings={"closed": 1, "deleted": 1, "early": 1})
     found = bench_soak(options).figures
-    assert found["calls"]["value"] == 12
+    assert found["calls"]["value"] == 16
     assert found["refused_calls"]["value"] == 0
     assert found["zombies_at_the_end"]["value"] == 0
     assert found["rooms_at_the_end"]["value"] == 0

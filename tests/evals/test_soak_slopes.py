@@ -61,6 +61,6 @@ def test_where_it_begins_does_not_matter(values: list[float], shift: float) -> N
 
 
 @given(st.lists(st.floats(0, 1), max_size=50))
-def test_the_first_quarter_does_not_count(samples: list[float]) -> None:
+def test_the_first_half_does_not_count(samples: list[float]) -> None:
     kept = samples[after_warm_up(samples)]
-    assert len(kept) == len(samples) * 3 // 4
+    assert len(kept) == len(samples) // 2
