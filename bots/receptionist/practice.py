@@ -18,6 +18,9 @@ _LUNCH_HOUR = 12
 _BUSY_WAIT_SECS = 2.0
 _TAKEN = "(taken before)"
 
+_Slot = tuple[str, str, str | None]
+"""Day, time, and whose it is."""
+
 
 @dataclass(frozen=True)
 class Treatment:
@@ -37,17 +40,17 @@ class Practice:
         self._path = path
 
     def open(self, today: date) -> None:
-        """Make the file if it is absent, and the slots of the coming days."""
+        """Make the file if it is absent, and the slots of the coming days.
+
+        Writes only what is not there yet: most calls need not wait for each other.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        schema = Path(__file__).with_name("practice.sql").read_text("utf-8")
         with self._connection() as db:
-            db.executescript(schema)
-            for days in range(DAYS_AHEAD + 1):
-                day = today + timedelta(days=days)
-                slots = [
-                    (day.isoformat(), at.strftime("%H:%M"), _seeded_patient(day, at))
-                    for at in _grid(self._opening(db, day.weekday()))
-                ]
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'slots'").fetchone():
+                schema = Path(__file__).with_name("practice.sql").read_text("utf-8")
+                db.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
+            slots = self._absent_slots(db, today)
+            if slots:
                 db.executemany("INSERT OR IGNORE INTO slots VALUES (?, ?, ?)", slots)
 
     def hours(self, day: date) -> tuple[time, time] | None:
@@ -100,6 +103,17 @@ class Practice:
             )
             return changed.rowcount == 1
 
+    def _absent_slots(self, db: sqlite3.Connection, today: date) -> list[_Slot]:
+        rows = db.execute("SELECT day, time FROM slots WHERE day >= ?", (today.isoformat(),))
+        there = set(rows.fetchall())
+        days = [today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)]
+        slots = [
+            (day.isoformat(), at.strftime("%H:%M"), _seeded_patient(day, at))
+            for day in days
+            for at in _grid(self._opening(db, day.weekday()))
+        ]
+        return [slot for slot in slots if slot[:2] not in there]
+
     @staticmethod
     def _opening(db: sqlite3.Connection, weekday: int) -> tuple[time, time] | None:
         row = db.execute("SELECT opens, closes FROM hours WHERE weekday = ?", (weekday,)).fetchone()
@@ -107,7 +121,12 @@ class Practice:
 
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=_BUSY_WAIT_SECS)) as db, db:
+        # Who reads first and then writes in one transaction is refused at once, however long it
+        # would wait, where another does the same: so a transaction writes from its beginning.
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_WAIT_SECS, isolation_level="IMMEDIATE"
+        )
+        with closing(connection) as db, db:
             yield db
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -45,6 +47,26 @@ def test_opening_again_keeps_what_was_booked(practice: Practice) -> None:
     assert practice.book(MONDAY, at, "Anna Bell")
     practice.open(FRIDAY)
     assert at not in practice.free(MONDAY, EARLY)
+
+
+def test_many_calls_may_open_it_at_once(tmp_path: Path) -> None:
+    """Also on a day when the practice is closed, which has no slots to write first."""
+    shared = Practice(tmp_path / "practice.sqlite3")
+    sunday = FRIDAY + timedelta(days=2)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(shared.open, [sunday + timedelta(days=n // 8) for n in range(80)]))
+    assert shared.free(MONDAY, EARLY)
+
+
+def test_what_the_practice_changed_stays(practice: Practice, tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "practice.sqlite3"
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("DELETE FROM hours WHERE weekday = 0")
+        db.execute("UPDATE hours SET closes = '12:00' WHERE weekday = 1")
+    practice.open(FRIDAY + timedelta(days=14))
+    assert practice.hours(MONDAY) is None
+    later = FRIDAY + timedelta(days=25)
+    assert max(practice.free(later, EARLY)) < time(12)
 
 
 def test_what_is_past_is_not_free(practice: Practice) -> None:
