@@ -17,7 +17,7 @@ from evals.callers import Mode, Speech
 from evals.density_fleet import Fleet, speech_of
 from evals.density_gate import Search, Step, Verdict, judge
 from evals.density_host import Host, Kind, hosting
-from evals.density_procs import pinned, two_cores
+from evals.density_procs import loop_ms, pinned, stolen_secs, two_cores
 from evals.density_spawn import Spawning, measure_spawn
 from evals.density_vendors import VendorProcess
 from evals.latency_cells import CELLS, FINAL_MS, behaviour, injected_ms
@@ -151,8 +151,10 @@ class _Bench:
             fewer = count < len(fleet.callers)
             refused = await fleet.become(count)
             await asyncio.sleep(_RESTS if fewer else 0.0)
+            took_ms, stolen = loop_ms(self.core), stolen_secs(self.core)
             step = await fleet.window(self.options.secs, self.vendors)
-            step.refused = refused
+            step.refused, step.loop_ms = refused, took_ms
+            step.stolen_cores = (stolen_secs(self.core) - stolen) / self.options.secs
             verdict = judge(step)
             climb.tried.append((step, verdict))
             _say(told(climb, step, verdict))
@@ -184,7 +186,8 @@ def told(climb: Climb, step: Step, verdict: Verdict) -> str:
         f"{climb.kind:11} {climb.mode:9} {step.calls:3} calls  own {middle:>9} ms  "
         f"latest frame {max(step.latest_ms, default=0):4.0f} ms  cpu {step.cpu_cores:.2f}  "
         f"memory {percentile(memory, 50) if memory else 0:.0f} MB  "
-        f"callers late {step.others_p99_ms:.1f} ms  {verdict.outcome} {verdict.why}"
+        f"callers late {step.others_p99_ms:.1f} ms  loop {step.loop_ms:.1f} ms  "
+        f"stolen {step.stolen_cores:.3f}  {verdict.outcome} {verdict.why}"
     )
 
 
@@ -218,6 +221,8 @@ def _step_figures(report: Report, name: str, step: Step) -> None:
         mean_mb = sum(step.memory_mb) / len(step.memory_mb)
         report.value(f"memory_per_call_{name}_mb", mean_mb, "MB")
     report.value(f"callers_late_p99_{name}_ms", step.others_p99_ms, "ms")
+    report.value(f"loop_{name}_ms", step.loop_ms, "ms")
+    report.value(f"stolen_{name}_cores", step.stolen_cores, "cores")
 
 
 def _spawn_figures(report: Report, name: str, spawning: Spawning) -> None:

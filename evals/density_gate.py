@@ -42,6 +42,10 @@ class Step:
     """Of the host, all its processes."""
     memory_mb: list[float] = field(default_factory=list[float])
     """Proportional, of each call's process."""
+    loop_ms: float = 0.0
+    """What a fixed piece of work took on the host's core shortly before."""
+    stolen_cores: float = 0.0
+    """Of the host's core, what the machine's own host gave to others meanwhile."""
 
     def take(
         self,

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
 _KIB = 1024
+_STEAL = 8
+"""Which field of a core's line in `/proc/stat`, proc_stat(5)."""
+_LOOP_ROUNDS = 100_000
+_LOOPS = 5
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,36 @@ def pinned(cores: set[int]) -> Generator[None]:
     finally:
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, before)
+
+
+def stolen_secs(core: int) -> float:
+    """How long that core has stood still for other guests of a virtual machine's host so far."""
+    with (_PROC / "stat").open() as stat:
+        found = next((line for line in stat if line.startswith(f"cpu{core} ")), "")
+    fields = found.split()
+    return int(fields[_STEAL]) / os.sysconf("SC_CLK_TCK") if len(fields) > _STEAL else 0.0
+
+
+def loop_ms(core: int) -> float:
+    """CPU time of 100 000 rounds of an empty loop on that core, in ms; the best of five.
+
+    Tells how fast a machine that is shared with others is just now.
+    """
+    # An affinity is a thread's, not a process's.
+    with ThreadPoolExecutor(1) as own:
+        return own.submit(_loop_ms, core).result()
+
+
+def _loop_ms(core: int) -> float:
+    with pinned({core}):
+        return min(_one_loop_ms() for _ in range(_LOOPS))
+
+
+def _one_loop_ms() -> float:
+    since = time.thread_time()
+    for _ in range(_LOOP_ROUNDS):
+        pass
+    return (time.thread_time() - since) * 1000
 
 
 def usable_cores() -> set[int]:

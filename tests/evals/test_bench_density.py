@@ -9,13 +9,24 @@ import pytest
 from errors import ConfigError
 from evals.bench_density import Climb, DensityOptions, bench_density, figures, told
 from evals.density_gate import Step, Verdict
-from evals.density_procs import leaves, look, open_files, pss_bytes, rss_bytes, tree
+from evals.density_procs import (
+    leaves,
+    look,
+    loop_ms,
+    open_files,
+    pss_bytes,
+    rss_bytes,
+    stolen_secs,
+    tree,
+    usable_cores,
+)
 
 pytestmark = pytest.mark.integration
 
 
 def climb(kind: str = "offhook", mode: str = "webrtc", calls: int = 2) -> Climb:
     step = Step(calls=calls, own_ms=[10, 20], latest_ms=[5], cpu_cores=0.5, memory_mb=[60, 64])
+    step.loop_ms = 3.0
     worse = Step(calls=calls + 1, own_ms=[90, 90])
     tried = [(step, Verdict("passed")), (worse, Verdict("broken", "own overhead p95 90 ms"))]
     return Climb(kind, mode, tried, calls)  # pyright: ignore[reportArgumentType]
@@ -29,6 +40,7 @@ def test_the_figures_are_of_the_most_calls_that_passed() -> None:
     assert found["calls_per_core_one_process"] == 2
     assert found["cpu_per_call_cores"] == 0.25
     assert found["memory_per_call_mb"] == 62
+    assert found["loop_websocket_ms"] == 3.0
     assert "calls_per_core_webrtc_at_least" not in found
 
 
@@ -63,6 +75,14 @@ def test_this_process_is_in_its_own_tree() -> None:
     assert 0 < pss_bytes(me.pid) <= rss_bytes(me.pid) * 1.1
     assert open_files(me.pid) > 2
     assert look(2**22 + 1) is None
+
+
+def test_how_fast_a_core_is_is_seen_without_going_there() -> None:
+    mine = usable_cores()
+    assert loop_ms(max(mine)) > 0
+    assert stolen_secs(max(mine)) >= 0
+    assert stolen_secs(2**20) == 0
+    assert usable_cores() == mine
 
 
 def test_one_call_of_each_kind_is_made_and_measured(capfd: pytest.CaptureFixture[str]) -> None:
