@@ -13,12 +13,15 @@ import numpy as np
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 from av.codec import CodecContext
 from av.packet import Packet
 
 from evals.callers import Caller, RefusedError, Speech, cut
 from evals.callers_talk import PACKET_SECS, Clip
+from evals.latency_cells import FINAL_MS
 from evals.latency_turns import RATE_HZ, Saying
+from evals.simulators._ears import stretches
 
 _OPUS_HZ = 48_000
 _PACKET = int(_OPUS_HZ * PACKET_SECS)
@@ -38,8 +41,25 @@ def opus_speech(said: Sequence[Saying]) -> Speech:
 def _clip(saying: Saying) -> Clip:
     silence = bytes(_LEAD * int(RATE_HZ * PACKET_SECS) * 2)
     packets = _encode(silence + saying.audio + bytes(640))[_LEAD:]
-    spoken = len(saying.audio) / 2 / RATE_HZ
-    return Clip(tuple(packets), padding_secs=len(packets) * PACKET_SECS - spoken)
+    spoken_secs = spoken_ms(_decode(packets)) / 1000
+    return Clip(tuple(packets), padding_secs=len(packets) * PACKET_SECS - spoken_secs)
+
+
+def spoken_ms(audio: bytes) -> int:
+    """Where speech ends in `audio`, int16 LE mono of 16 kHz.
+
+    Opus moves it: by what a codec holds back, and by how it smears a word's faint end.
+    """
+    return stretches(audio, sample_rate_hz=RATE_HZ, pause_ms=FINAL_MS)[-1][-1]
+
+
+def _decode(packets: Sequence[bytes]) -> bytes:
+    decoder: Any = CodecContext.create("libopus", "r")
+    decoder.format, decoder.layout = "s16", "mono"
+    resampler = AudioResampler("s16", "mono", RATE_HZ)
+    decoded = [frame for packet in packets for frame in decoder.decode(Packet(packet))]
+    pieces = [piece for frame in decoded for piece in resampler.resample(frame)]
+    return b"".join(piece.to_ndarray().tobytes() for piece in pieces)
 
 
 def _encode(audio: bytes) -> list[bytes]:

@@ -53,7 +53,6 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
     "tests/evals/test_bench_density.py": {
         "evals/callers.py",
         "evals/callers_socket.py",
-        "evals/callers_webrtc.py",
         "evals/density_fleet.py",
         "evals/density_host.py",
         "evals/density_one.py",
