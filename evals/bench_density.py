@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ _CELL = CELLS["bare"]
 _TURNS = 24
 """Different turns that each caller has to say; the paused ones of them are left out."""
 _RESTS = 5.0
-"""Seconds that a host rests after fewer calls."""
+"""Seconds that a host rests before fewer calls, or as many once more."""
 _SLOTS = "1000"
 """More than a core can carry: the bench is to find the limit, not the host's admission."""
 
@@ -147,14 +148,16 @@ class _Bench:
     async def _try(self, fleet: Fleet, count: int, climb: Climb) -> Verdict:
         """Judge that many calls; once more if they do not pass, for a machine may hiccup."""
         verdict = Verdict("broken")
-        for _ in range(2):
-            fewer = count < len(fleet.callers)
+        for again in (False, True):
+            rests = again or count < len(fleet.callers)
             refused = await fleet.become(count)
-            await asyncio.sleep(_RESTS if fewer else 0.0)
-            took_ms, stolen = loop_ms(self.core), stolen_secs(self.core)
+            await asyncio.sleep(_RESTS if rests else 0.0)
+            since_secs, stolen = time.monotonic(), stolen_secs(self.core)
             step = await fleet.window(self.options.secs, self.vendors)
-            step.refused, step.loop_ms = refused, took_ms
-            step.stolen_cores = (stolen_secs(self.core) - stolen) / self.options.secs
+            stolen = stolen_secs(self.core) - stolen
+            step.refused, step.stolen_cores = refused, stolen / (time.monotonic() - since_secs)
+            # Stops the callers for some milliseconds: nothing is judged just now.
+            step.loop_ms = loop_ms(self.core)
             verdict = judge(step)
             climb.tried.append((step, verdict))
             _say(told(climb, step, verdict))
@@ -233,6 +236,7 @@ def _spawn_figures(report: Report, name: str, spawning: Spawning) -> None:
     report.percentiles("burst_answer_ms", spawning.burst_ms, "ms")
     report.value("burst_calls", spawning.burst, "count")
     report.value("burst_lost", spawning.lost, "count")
+    report.percentiles("refusal_ms", spawning.refusal_ms, "ms")
 
 
 def _say(text: str) -> None:

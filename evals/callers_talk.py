@@ -22,7 +22,7 @@ class Clip:
     packets: tuple[bytes, ...]
     """Of 20 ms, in the form in which they are sent."""
     padding_secs: float = 0.0
-    """Silence in the last packet behind the last speech."""
+    """Silence at the end, behind the last speech."""
 
 
 @dataclass

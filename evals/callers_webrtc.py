@@ -22,6 +22,7 @@ from evals.callers_talk import PACKET_SECS, Clip
 from evals.latency_cells import FINAL_MS
 from evals.latency_turns import RATE_HZ, Saying
 from evals.simulators._ears import stretches
+from providers.stt._loudness import FRAME_MS
 
 _OPUS_HZ = 48_000
 _PACKET = int(_OPUS_HZ * PACKET_SECS)
@@ -39,17 +40,23 @@ def opus_speech(said: Sequence[Saying]) -> Speech:
 
 
 def _clip(saying: Saying) -> Clip:
-    silence = bytes(_LEAD * int(RATE_HZ * PACKET_SECS) * 2)
-    packets = _encode(silence + saying.audio + bytes(640))[_LEAD:]
-    spoken_secs = spoken_ms(_decode(packets)) / 1000
-    return Clip(tuple(packets), padding_secs=len(packets) * PACKET_SECS - spoken_secs)
+    """Opus moves the end of speech: it smears a word's faint end, and holds some sound back.
 
-
-def spoken_ms(audio: bytes) -> int:
-    """Where speech ends in `audio`, int16 LE mono of 16 kHz.
-
-    Opus moves it: by what a codec holds back, and by how it smears a word's faint end.
+    As before it was encoded, the end shall be in the middle of a packet, so that the recogniser's
+    final is due as a packet arrives.
     """
+    silence = bytes(_LEAD * int(RATE_HZ * PACKET_SECS) * 2)
+    for lead_ms in (0, FRAME_MS):
+        lead = bytes(lead_ms * RATE_HZ // 1000 * 2)
+        packets = _encode(silence + lead + saying.audio + bytes(640))[_LEAD:]
+        end_ms = speech_end_ms(_decode(packets))
+        if end_ms % (2 * FRAME_MS) == FRAME_MS:
+            break
+    return Clip(tuple(packets), padding_secs=len(packets) * PACKET_SECS - end_ms / 1000)
+
+
+def speech_end_ms(audio: bytes) -> int:
+    """Where the last stretch of speech ends in `audio`, int16 LE mono of 16 kHz."""
     return stretches(audio, sample_rate_hz=RATE_HZ, pause_ms=FINAL_MS)[-1][-1]
 
 

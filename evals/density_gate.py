@@ -43,7 +43,7 @@ class Step:
     memory_mb: list[float] = field(default_factory=list[float])
     """Proportional, of each call's process."""
     loop_ms: float = 0.0
-    """What a fixed piece of work took on the host's core shortly before."""
+    """What a fixed piece of work took on the host's core right after."""
     stolen_cores: float = 0.0
     """Of the host's core, what the machine's own host gave to others meanwhile."""
 

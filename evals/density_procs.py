@@ -6,7 +6,6 @@ import contextlib
 import os
 import time
 from collections.abc import Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,14 +120,9 @@ def stolen_secs(core: int) -> float:
 def loop_ms(core: int) -> float:
     """CPU time of 100 000 rounds of an empty loop on that core, in ms; the best of five.
 
-    Tells how fast a machine that is shared with others is just now.
+    Tells how fast a machine that is shared with others is just now. Blocks, and longer than that
+    where others have the core first.
     """
-    # An affinity is a thread's, not a process's.
-    with ThreadPoolExecutor(1) as own:
-        return own.submit(_loop_ms, core).result()
-
-
-def _loop_ms(core: int) -> float:
     with pinned({core}):
         return min(_one_loop_ms() for _ in range(_LOOPS))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import httpx
 
@@ -31,6 +32,8 @@ class Spawning:
     """How many they were."""
     lost: int = 0
     """How many of them were refused, or never greeted."""
+    refusal_ms: list[float] = field(default_factory=list[float])
+    """From `POST /start` to a 429 while all these talked."""
 
 
 async def measure_spawn(host: Host, speech: Speech, *, tries: int, burst: int) -> Spawning:
@@ -53,6 +56,8 @@ async def measure_spawn(host: Host, speech: Speech, *, tries: int, burst: int) -
         there = [caller for caller in callers if caller]
         found.burst_ms = [c.answer_ms for c in there if c.answer_ms is not None]
         found.lost = burst - sum(caller.greeting_ms is not None for caller in there)
+        waits_ms = [await _refusal_ms(http) for _ in range(tries)]
+        found.refusal_ms = [ms for ms in waits_ms if ms is not None]
         for caller in there:
             await caller.hang_up()
     return found
@@ -75,6 +80,19 @@ async def _greeted(http: httpx.AsyncClient, speech: Speech) -> Caller | None:
             break
         await asyncio.sleep(_NAP_SECS)
     return caller
+
+
+async def _refusal_ms(http: httpx.AsyncClient) -> float | None:
+    """How long the host takes to refuse a call; None if it takes it."""
+    loop = asyncio.get_running_loop()
+    since_secs = loop.time()
+    answer = await http.post("/start", json={"transport": "webrtc"})
+    took_ms = (loop.time() - since_secs) * 1000
+    if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        return took_ms
+    if answer.is_success:
+        await http.delete(f"/sessions/{answer.json()['sessionId']}")
+    return None
 
 
 async def _free(http: httpx.AsyncClient) -> None:

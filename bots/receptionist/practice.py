@@ -15,7 +15,7 @@ from bots.receptionist.spoken import WEEKDAYS
 DAYS_AHEAD = 14
 _SLOT_MINUTES = 30
 _LUNCH_HOUR = 12
-_BUSY_WAIT_SECS = 2.0
+_BUSY_WAIT_SECS = 5.0
 _TAKEN = "(taken before)"
 
 _Slot = tuple[str, str, str | None]

@@ -116,7 +116,8 @@ class LocalSttService(EagerEndOfTurnSTTServiceMixin, STTService):
         if self._decoder:
             decoder, self._decoder = self._decoder, None
             await asyncio.get_running_loop().run_in_executor(self._executor, decoder.close)
-            self._executor.shutdown()  # no wait to speak of: nothing is left to do
+            # It has nothing left to do; when the call is over, so is its thread.
+            self._executor.shutdown()
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         """Take the next audio; what comes of it is pushed when it is ready."""

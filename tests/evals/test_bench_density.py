@@ -86,7 +86,7 @@ def test_how_fast_a_core_is_is_seen_without_going_there() -> None:
 
 
 def test_one_call_of_each_kind_is_made_and_measured(capfd: pytest.CaptureFixture[str]) -> None:
-    options = DensityOptions(secs=10, most=1, first=1, spawns=0, relay_secs=0)
+    options = DensityOptions(secs=10, most=1, first=1, spawns=1, relay_secs=0)
     report = bench_density(options)
     lines = [line for line in capfd.readouterr().out.splitlines() if " 1 calls " in line]
     kinds = {tuple(line.split()[:2]) for line in lines}
@@ -95,3 +95,5 @@ def test_one_call_of_each_kind_is_made_and_measured(capfd: pytest.CaptureFixture
     }
     assert not any("unanswered" in line or "refused" in line for line in lines), lines
     assert {"calls_per_core_websocket", "calls_per_core_webrtc"} <= set(report.figures)
+    assert {"spawn_warm_ms", "spawn_forked_ms", "first_greeting_ms"} <= set(report.figures)
+    assert {"burst_answer_ms", "refusal_ms"} <= set(report.figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from pydantic import BaseModel
 
 from processors.rtvi import DiscreetRtvi, Threshold
 from records.redact import hide
+from tests.support.pipes import WAIT_SECS, flowing
 
 pytestmark = pytest.mark.unit
 
@@ -44,6 +46,12 @@ class _Rtvi(DiscreetRtvi):
     ) -> None:
         self.sent.append(frame)
         await super().push_frame(frame, direction)
+
+    @property
+    def told(self) -> list[object]:
+        """What the page was told."""
+        sent = [f for f in self.sent if isinstance(f, OutputTransportMessageUrgentFrame)]
+        return [frame.message["data"] for frame in sent]
 
 
 async def test_a_key_that_a_vendor_quotes_is_masked() -> None:
@@ -180,24 +188,27 @@ def test_an_error_waits_for_nobody_and_nothing_behind_it() -> None:
     assert told(Threshold(), first, error, second) == [first, error, second]
 
 
-async def _told_of_hello(frames: list[Frame]) -> list[object]:
-    """What the page is told when the call says "hello" at its start, and nobody says `ready`."""
+class _Greeter(FrameProcessor):
+    """Has the page told "hello" when the call begins; nobody says that a page is ready."""
+
+    def __init__(self, rtvi: _Rtvi) -> None:
+        super().__init__()
+        self._rtvi = rtvi
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, StartFrame):
+            await self._rtvi.send_server_message("hello")
+        await self.push_frame(frame, direction)
+
+
+async def test_what_is_held_at_the_end_is_told_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processors.rtvi.PATIENCE_SECS", 3600)
     rtvi = _Rtvi()
-
-    class Tells(FrameProcessor):
-        async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-            await super().process_frame(frame, direction)
-            if isinstance(frame, StartFrame):
-                await rtvi.send_server_message("hello")
-            await self.push_frame(frame, direction)
-
-    await run_test(Pipeline([rtvi, Tells()]), frames_to_send=frames)
-    messages = [f.message for f in rtvi.sent if isinstance(f, OutputTransportMessageUrgentFrame)]
-    return [message["data"] for message in messages]
-
-
-async def test_what_is_held_at_the_end_is_told_before_it() -> None:
-    assert await _told_of_hello([]) == ["hello"]
+    async with flowing(rtvi, _Greeter(rtvi)) as flow:
+        await flow.tap.wait(StartFrame)
+        assert rtvi.told == []
+    assert rtvi.told == ["hello"]
 
 
 def test_what_was_released_is_told_once_and_nothing_waits_after_it() -> None:
@@ -229,4 +240,8 @@ async def test_who_never_says_that_they_are_ready_is_told_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("processors.rtvi.PATIENCE_SECS", 0.01)
-    assert await _told_of_hello([SleepFrame(0.5)]) == ["hello"]
+    rtvi = _Rtvi()
+    async with flowing(rtvi, _Greeter(rtvi)), asyncio.timeout(WAIT_SECS):
+        while not rtvi.told:  # noqa: ASYNC110 - it notes, and tells nobody
+            await asyncio.sleep(0.01)
+    assert rtvi.told == ["hello"]
