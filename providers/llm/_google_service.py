@@ -28,6 +28,7 @@ from providers.llm._preconnect import PreconnectedLlm
 
 _RETRY = HttpRetryOptions(attempts=1 + RETRIES, initial_delay=0.3, max_delay=1.0, jitter=0.2)
 """The SDK's own is a second and more, and waits for a minute at most."""
+_STREAM = ":streamGenerateContent"
 
 
 class _Adapter(GeminiLLMAdapter):
@@ -50,8 +51,11 @@ class GoogleService(PreconnectedLlm, GoogleLLMService):
     def __init__(
         self, endpoint: Endpoint, settings: GoogleLLMService.Settings, config: PatientLlm
     ) -> None:
+        self._answers: list[httpx.Response] = []
         self._http = httpx.AsyncClient(
-            trust_env=trusts_proxies(endpoint.url), limits=httpx.Limits(keepalive_expiry=None)
+            trust_env=trusts_proxies(endpoint.url),
+            limits=httpx.Limits(keepalive_expiry=None),
+            event_hooks={"response": [self._remember]},
         )
         self._models_url = f"{endpoint.url}/v1beta/models"
         self._vendor = endpoint.vendor
@@ -84,6 +88,19 @@ class GoogleService(PreconnectedLlm, GoogleLLMService):
     async def _knock(self) -> None:
         key = {"x-goog-api-key": self._api_key}
         await self._http.get(self._models_url, params={"pageSize": 1}, headers=key)
+
+    async def _process_context(self, context: LLMContext) -> None:
+        try:
+            await super()._process_context(context)
+        finally:
+            # Who is interrupted between two words leaves the SDK's generators as they are, and
+            # they hold on to the answer: it would come, and be billed, to its end.
+            while self._answers:
+                await self._answers.pop().aclose()
+
+    async def _remember(self, response: httpx.Response) -> None:
+        if response.request.url.path.endswith(_STREAM):
+            self._answers.append(response)
 
     async def _stream_content(self, context: LLMContext) -> AsyncIterator[GenerateContentResponse]:
         return self._watch(context)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openai.types.chat import ChatCompletionChunk
-from pipecat.frames.frames import InterruptionFrame, LLMRunFrame, LLMTextFrame, MetricsFrame
+from pipecat.frames.frames import (
+    Frame,
+    InterruptionFrame,
+    LLMRunFrame,
+    LLMTextFrame,
+    MetricsFrame,
+)
 from pipecat.metrics.metrics import LLMUsageMetricsData, TTFBMetricsData
+from pipecat.processors.frame_processor import FrameDirection
 
 from bots.bot import load_bot
 from evals.simulators.behaviour import Behaviour, Latency, Rule, Wits
@@ -108,6 +116,34 @@ async def test_who_interrupts_hangs_up_on_the_vendor(vendors: Vendors, provider:
                 await asyncio.sleep(0.02)
         assert talk.errors == []
     assert len(talk.words) < 500
+
+
+@pytest.mark.parametrize("provider", EACH)
+async def test_who_interrupts_between_two_words_hangs_up_as_well(
+    vendors: Vendors, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads from the vendor then, and no collection of garbage shall be needed."""
+    vendors.desk.behave(saying("and so on " * 500, tokens_per_sec=50))
+    llm = provider.config(vendors, max_tokens=10_000).build(Site())
+    passing_on, push = asyncio.Event(), llm.push_frame
+
+    async def push_slowly(frame: Frame, *direction: FrameDirection) -> None:
+        if isinstance(frame, LLMTextFrame):
+            passing_on.set()
+            await asyncio.Event().wait()
+        await push(frame, *direction)
+
+    monkeypatch.setattr(llm, "push_frame", push_slowly)
+    gc.disable()
+    try:
+        async with talking(llm, caller("Tell me all.")) as talk, asyncio.timeout(20):
+            await talk.flow.send(LLMRunFrame())
+            await passing_on.wait()
+            await talk.flow.send(InterruptionFrame())
+            while not vendors.desk.abandoned[provider.service]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("provider", EACH)
