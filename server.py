@@ -234,10 +234,12 @@ def _serve(arguments: argparse.Namespace) -> int:
     listener = listen(settings.host, settings.port)
     from api.serving import Serving
     from bots import tracing
+    from hosts.urgency import bound_stretches
     from records.logs import configure
 
     configure(_logged())
     tracing.check()
+    bound_stretches()
     app = create_app(settings)
     server = Serving(app, app.state.house.host)
     server.run(sockets=[listener])

@@ -6,12 +6,14 @@ import gc
 import signal
 import socket
 import sys
+import time
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from api.handover import Doorstep
+from hosts.courtesy import Courtesy
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -45,6 +47,7 @@ class Serving(uvicorn.Server):
             )
         )
         self._host = host
+        self._courtesy: Courtesy | None = None
         self.interrupted = False
         """Whether a person ended it from the terminal."""
         self._watched = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
@@ -64,13 +67,18 @@ class Serving(uvicorn.Server):
         gc.freeze()
         # How much there was at the last collection decides how much garbage waits for the next.
         gc.collect()
+        self._courtesy = Courtesy(time.monotonic(), time.thread_time())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close what is open."""
+        if self._courtesy:
+            self._courtesy.over()
         gc.unfreeze()
         await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Go on until there is nothing to wait for."""
+        if self._courtesy:
+            self._courtesy.look(time.monotonic(), time.thread_time())
         self.should_exit = self.should_exit or self._host.drained.is_set()
         return await super().on_tick(counter)

@@ -42,8 +42,8 @@ SILENT_MS = 64.0
 PATIENT_MS = 10_000.0
 """Of the caller's silence: an answer that has not come by then is not to come."""
 STRETCH_SECS, MOST_SECS = 0.5, 5.0
-"""Computing without a pause: then a call has no real-time priority any more; then the kernel ends
-it. Steps of a call take milliseconds, and nobody else at its rank gets the core meanwhile."""
+"""Computing without a pause: then a process has no real-time priority any more; then the kernel
+ends it. Steps of a call take milliseconds, and nobody else at its rank gets the core meanwhile."""
 _SYSCALLS = {"x86_64": 314, "aarch64": 274}
 """Numbers of `sched_setattr`, which the C library has no name for."""
 _OTHER, _ROUND_ROBIN = 0, 2

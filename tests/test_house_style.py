@@ -75,7 +75,7 @@ TESTED_ELSEWHERE: dict[str, set[str]] = {
     "tests/evals/test_check.py": {"evals/live_check.py"},
     # A host with all that it tells, and a server that is killed, drained and started again.
     "tests/hosts/test_host.py": {"hosts/watch.py"},
-    "tests/hosts/test_deaths.py": {"api/serving.py", "hosts/drain_wait.py"},
+    "tests/hosts/test_deaths.py": {"hosts/drain_wait.py"},
     "tests/hosts/test_sidecars.py": {"hosts/sidecar_process.py"},
     "tests/test_server.py": {"api/listening.py", "api/settings.py"},
 }
