@@ -239,9 +239,9 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     configure(_logged())
     tracing.check()
-    bound_stretches()
+    bound_stretches(to_the_end=False)
     app = create_app(settings)
-    server = Serving(app, app.state.house.host)
+    server = Serving(app, app.state.house.host, hurries=True)
     server.run(sockets=[listener])
     if server.interrupted:
         return 130

@@ -32,9 +32,10 @@ class Serving(uvicorn.Server):
     Args:
         app: The application.
         host: Its calls.
+        hurries: Whether this thread may have a rank before its calls.
     """
 
-    def __init__(self, app: FastAPI, host: Host) -> None:
+    def __init__(self, app: FastAPI, host: Host, *, hurries: bool = False) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -47,6 +48,7 @@ class Serving(uvicorn.Server):
             )
         )
         self._host = host
+        self._hurries = hurries
         self._courtesy: Courtesy | None = None
         self.interrupted = False
         """Whether a person ended it from the terminal."""
@@ -67,7 +69,8 @@ class Serving(uvicorn.Server):
         gc.freeze()
         # How much there was at the last collection decides how much garbage waits for the next.
         gc.collect()
-        self._courtesy = Courtesy(time.monotonic(), time.thread_time())
+        if self.started and self._hurries:
+            self._courtesy = Courtesy(time.monotonic(), time.thread_time())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close what is open."""

@@ -64,12 +64,15 @@ def _opus(saying: Saying, lead_ms: int) -> tuple[list[bytes], list[int]]:
 
 
 def _unclear(ends_ms: Sequence[int]) -> tuple[bool, int]:
-    """How little such an end is wanted: what is false or few comes first."""
+    """A key to sort by: an end in the middle of a packet, and one that all agree on, come first."""
     return ends_ms[0] % (2 * FRAME_MS) != FRAME_MS, len(set(ends_ms))
 
 
 def heard_ends_ms(packets: Sequence[bytes]) -> list[int]:
-    """Where speech ends in those packets, as heard at once and 1, 2 and 3 ms later."""
+    """Where speech ends in those packets, as heard at once and 1, 2 and 3 ms later.
+
+    The server's decoder puts a millisecond of silence before what it hears.
+    """
     audio = _decode(packets)
     return [speech_end_ms(bytes(late_ms * RATE_HZ // 1000 * 2) + audio) for late_ms in range(4)]
 

@@ -335,7 +335,7 @@ def main(listener: socket.socket, *, name: str, run: Path, log_level: str) -> No
     """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, BLOCKED_SECS)
-    bound_stretches()
+    bound_stretches(to_the_end=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         # They reach every process of a service that is stopped: the host says what is to be done.
         signal.signal(number, signal.SIG_IGN)

@@ -6,19 +6,22 @@ from collections.abc import Callable
 
 from hosts.urgency import Rank, take_rank
 
-LOOK_SECS = 1.0
-MOST_SHARE = 0.2
-"""Of a core in the time between two looks: about a hundred requests a second, on a slow machine."""
-BACK_SECS = 5.0
-"""A server that used more has its rank again so much later."""
+SHARE = 0.1
+"""Of a core, in the long run: some fifty requests a second on a slow machine."""
+BURST_SECS = 0.1
+"""What it may use beyond that in one go: as much as a dozen calls that begin at once need. A call
+that speaks is silent meanwhile if it has the same core, so that it is no more."""
+_MOST_OWED_SECS = 1.0
+"""So that after the longest flood it has its rank again within seconds."""
 
 
 class Courtesy:
-    """Ranks the server's own thread by how much of a core it uses.
+    """Ranks the server's own thread by what it uses of a core: a leaky bucket.
 
     With a rank, it is among the calls that owe an answer: somebody waits for it too. Without, it
-    has what the calls leave, which may be nothing for most of a second. Call from the thread that
-    answers.
+    has what the calls leave, which may be nothing for most of a second. It has none from when it
+    used more than its share until it has used less for so long that nothing is owed. Call from the
+    thread that answers, as often as its use shall be bounded.
 
     Args:
         now_secs: What time it is, on a clock that only goes forward.
@@ -30,20 +33,21 @@ class Courtesy:
         self, now_secs: float, used_secs: float, *, take: Callable[[Rank], bool] = take_rank
     ) -> None:
         self._looked_secs, self._used_secs = now_secs, used_secs
-        self._back_secs = now_secs
+        self._left_secs = BURST_SECS
+        """Of the core, that it may still use before the calls; negative while it owes them."""
         self._take = take
         take(Rank.OWES)
 
     def look(self, now_secs: float, used_secs: float) -> None:
         """Time has passed."""
-        passed_secs = now_secs - self._looked_secs
-        if passed_secs < LOOK_SECS:
-            return
-        if used_secs - self._used_secs > MOST_SHARE * passed_secs:
-            self._back_secs = now_secs + BACK_SECS
+        gained_secs = SHARE * (now_secs - self._looked_secs) - (used_secs - self._used_secs)
         self._looked_secs, self._used_secs = now_secs, used_secs
-        # Also where nothing changes: the kernel takes the rank of who computes without a pause.
-        self._take(Rank.RESTS if now_secs < self._back_secs else Rank.OWES)
+        self._left_secs = min(BURST_SECS, max(-_MOST_OWED_SECS, self._left_secs + gained_secs))
+        if self._left_secs < 0:
+            self._take(Rank.RESTS)
+        elif self._left_secs == BURST_SECS:
+            # Also where it has it: the kernel takes it from who computes without a pause.
+            self._take(Rank.OWES)
 
     def over(self) -> None:
         """Be a thread as any other."""

@@ -49,19 +49,19 @@ _SYSCALLS = {"x86_64": 314, "aarch64": 274}
 _OTHER, _ROUND_ROBIN = 0, 2
 """Policies: as the kernel thinks fair, and real time (`sched(7)`)."""
 _RESET_ON_FORK = 1
-"""Threads and processes that a call begins have no such priority. Once set, only root unsets it."""
+"""Threads and processes that it begins have no such priority. Once set, only root unsets it."""
 
 
 class Rank(IntEnum):
     """Who has the core first: the higher. A real-time priority, but for the lowest."""
 
     RESTS = 0
-    """The call has not begun, or is over."""
+    """The call has not begun, or is over; or it is none."""
     LISTENS = 1
     SPEAKS = 2
     """Sound is due each 20 ms, and heard if it is late."""
     OWES = 3
-    """The caller waits."""
+    """The caller waits; or somebody waits for the server (`hosts/courtesy.py`)."""
 
 
 class _Attributes(ctypes.Structure):
@@ -99,27 +99,43 @@ def may_take_real_time() -> bool:
     return may == [True]
 
 
-def bound_stretches() -> None:
-    """Have this process lose its rank, and then end, when it computes for too long in one go.
+def bound_stretches(*, to_the_end: bool) -> None:
+    """Have this process lose its rank when it computes for too long in one go.
 
-    Of all processes with real-time priority none else would get the core; those that a call
+    Of all processes with real-time priority none else would get the core; those that this one
     begins are bound too. From the main thread only.
+
+    Args:
+        to_the_end: Whether the kernel ends it where even that did not help.
     """
     if sys.platform != "linux":
         return
     import resource
 
     _, most_us = resource.getrlimit(resource.RLIMIT_RTTIME)
-    bounds_us = [int(secs * 1_000_000) for secs in (STRETCH_SECS, MOST_SECS)]
-    if most_us != resource.RLIM_INFINITY:
-        bounds_us = [min(bound_us, most_us) for bound_us in bounds_us]
+    if to_the_end:
+        mine_us = int(MOST_SECS * 1_000_000)
+        most_us = mine_us if most_us == resource.RLIM_INFINITY else min(mine_us, most_us)
     signal.signal(signal.SIGXCPU, _step_down)
+    _bound(most_us)
+
+
+def _bound(most_us: int) -> None:
+    import resource
+
+    stretch_us = int(STRETCH_SECS * 1_000_000)
+    if most_us != resource.RLIM_INFINITY:
+        stretch_us = min(stretch_us, most_us)
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_RTTIME, (bounds_us[0], bounds_us[1]))
+        resource.setrlimit(resource.RLIMIT_RTTIME, (stretch_us, most_us))
 
 
 def _step_down(number: int, frame: FrameType | None) -> None:
+    import resource
+
     take_rank(Rank.RESTS)
+    # With each of these signals the kernel moves the bound by a second, for good.
+    _bound(resource.getrlimit(resource.RLIMIT_RTTIME)[1])
 
 
 def _take_real_time(rank: Rank) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import google.genai as genai
@@ -96,7 +97,8 @@ class GoogleService(PreconnectedLlm, GoogleLLMService):
             # Who is interrupted between two words leaves the SDK's generators as they are, and
             # they hold on to the answer: it would come, and be billed, to its end.
             while self._answers:
-                await self._answers.pop().aclose()
+                with suppress(httpx.HTTPError, OSError):
+                    await self._answers.pop().aclose()
 
     async def _remember(self, response: httpx.Response) -> None:
         if response.request.url.path.endswith(_STREAM):

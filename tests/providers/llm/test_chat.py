@@ -142,6 +142,7 @@ async def test_who_interrupts_between_two_words_hangs_up_as_well(
             await talk.flow.send(InterruptionFrame())
             while not vendors.desk.abandoned[provider.service]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
+            assert talk.errors == []
     finally:
         gc.enable()
 
