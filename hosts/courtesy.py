@@ -20,7 +20,7 @@ class Courtesy:
 
     With a rank, it is among the calls that owe an answer: somebody waits for it too. Without, it
     has what the calls leave, which may be nothing for most of a second. It has none from when it
-    used more than its share until it has used less for so long that nothing is owed. Call from the
+    used more than it was allowed until the whole of `BURST_SECS` is there again. Call from the
     thread that answers, as often as its use shall be bounded.
 
     Args:
