@@ -22,8 +22,11 @@ QUIET_PACKETS = 10
 """Silence that is sent as sound, before a rest: what the codec still holds, and short pauses."""
 OPUS_HZ = 48_000
 """The clock of Opus on the wire, whatever rate was encoded (RFC 7587, 4.1)."""
+_OPUS_BASE = fractions.Fraction(1, OPUS_HZ)
 OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _BIT_RATE = 64_000
+_COMPLEXITY = "5"
+"""Of 10, as browsers have it on a telephone: how long Opus looks for the best coding."""
 _BREATH_SECS = 0.001
 """Between two packets that are late, so that who writes the audio comes to write more."""
 EARLY_SECS, PATIENCE_SECS = 0.011, 0.009
@@ -141,6 +144,7 @@ class Voice(MediaStreamTrack):
         self._rate_hz: int = raw._sample_rate  # pyright: ignore[reportPrivateUsage]
         self._packet_bytes = 2 * round(self._rate_hz * PACKET_SECS)
         self._encoder = opus_encoder(self._rate_hz)
+        self._time_base = fractions.Fraction(1, self._rate_hz)
         self._encoded = 0
         self._rest = b""
         """A packet of nothing (RFC 6716, 3.1): its one byte names the coding of those before it."""
@@ -164,7 +168,7 @@ class Voice(MediaStreamTrack):
         encoded = self._rest if silent and resting else self._encode(self._take())
         packet: Packet[Any] = Packet(encoded)
         packet.pts = self._cadence.send(self._clock(), silent=silent)
-        packet.time_base = fractions.Fraction(1, OPUS_HZ)
+        packet.time_base = _OPUS_BASE
         return packet
 
     def beat(self) -> None:
@@ -213,7 +217,7 @@ class Voice(MediaStreamTrack):
         samples = np.frombuffer(sound, np.int16)
         frame = AudioFrame.from_ndarray(samples[None, :], layout="mono")
         frame.sample_rate = self._rate_hz
-        frame.time_base = fractions.Fraction(1, self._rate_hz)
+        frame.time_base = self._time_base
         frame.pts = self._encoded
         self._encoded += len(samples)
         encoded = bytes(self._encoder.encode(frame)[0])
@@ -230,5 +234,5 @@ def opus_encoder(rate_hz: int) -> Any:
     encoder: Any = CodecContext.create("libopus", "w")
     encoder.bit_rate, encoder.format, encoder.layout = _BIT_RATE, "s16", "mono"
     encoder.sample_rate, encoder.time_base = rate_hz, fractions.Fraction(1, rate_hz)
-    encoder.options = {"application": "lowdelay"}
+    encoder.options = {"application": "lowdelay", "compression_level": _COMPLEXITY}
     return encoder

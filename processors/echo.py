@@ -163,11 +163,16 @@ class EchoGuess:
         self._bot.put(audio, rate_hz, now_ms)
 
     def caller(self, audio: bytes, rate_hz: int, *, now_ms: float) -> None:
-        """About 20 ms came from the microphone."""
-        self._caller.put(audio, rate_hz, now_ms)
-        self._heard += 1
-        if self._heard % LEARN_STEPS == 0:
-            self._learn()
+        """About 20 ms came from the microphone, or some of these at once."""
+        step_bytes = rate_hz * STEP_MS // 1000 * 2
+        steps = max(1, len(audio) // step_bytes)
+        for step in range(steps):
+            last = step == steps - 1
+            piece = audio[step * step_bytes : None if last else (step + 1) * step_bytes]
+            self._caller.put(piece, rate_hz, now_ms - (steps - 1 - step) * STEP_MS)
+            self._heard += 1
+            if self._heard % LEARN_STEPS == 0:
+                self._learn()
 
     def likely(self) -> bool:
         """Whether the latest 100 ms from the microphone are the bot's own sound."""

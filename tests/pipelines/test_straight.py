@@ -11,7 +11,8 @@ from pipecat.transports.base_input import BaseInputTransport
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import BaseTransport, TransportParams
 
-from pipelines.straight import straight
+from pipelines.straight import joined, straight
+from processors.stillness import STILL_SECS
 from tests.support.pipes import Tap, flowing
 
 pytestmark = pytest.mark.unit
@@ -63,3 +64,32 @@ async def test_nothing_and_what_comes_after_the_end_is_not_passed_on() -> None:
         await source.push_audio_frame(sound())
         await asyncio.sleep(0.05)
         assert tap.of(InputAudioRawFrame) == []
+
+
+STILL, LOUD = bytes(640), b"\0\x40" * 320
+
+
+async def test_silence_that_lasts_goes_on_in_longer_pieces_and_nothing_of_it_is_lost() -> None:
+    line, tap = straight(_Line()), Tap()
+    source: Any = line.input()
+    silent = [STILL] * (round(STILL_SECS / 0.02) + 31)
+    async with flowing(source, tap):
+        await tap.wait(StartFrame)
+        for audio in (LOUD, *silent, LOUD, STILL):
+            await source.push_audio_frame(sound(audio))
+        await asyncio.sleep(0.05)
+        heard = tap.of(InputAudioRawFrame)
+    assert b"".join(frame.audio for frame in heard) == b"".join((LOUD, *silent, LOUD, STILL))
+    assert all(frame.num_frames == len(frame.audio) // 2 for frame in heard)
+    assert len(heard[-3].audio) == 3 * 640
+    # What can be heard takes what waits along, and what is still soon after it does not wait.
+    assert heard[-2].audio.endswith(LOUD)
+    assert heard[-1].audio == STILL
+
+
+def test_what_is_not_alike_is_not_made_one() -> None:
+    frames = [sound(), sound(), InputAudioRawFrame(b"\0\0" * 8, 8_000, 1), sound()]
+    together = joined(frames)
+    assert [(f.sample_rate, f.num_frames) for f in together] == [
+        (16_000, 640), (8_000, 8), (16_000, 320),
+    ]  # fmt: skip

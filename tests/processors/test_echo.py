@@ -258,3 +258,22 @@ def test_it_takes_audio_at_any_time(steps: list[tuple[bool, int]]) -> None:
         now_ms += later_ms
         (echo.bot if is_bot else echo.caller)(bytes(640), RATE_HZ, now_ms=now_ms)
         assert not echo.likely()
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=40))
+def test_it_is_the_same_whether_sound_comes_in_packets_or_some_at_once(sizes: list[int]) -> None:
+    sound = np.random.default_rng(1).normal(0, 3000, CHUNK * sum(sizes)).astype("<i2")
+    single, joined = EchoGuess(), EchoGuess()
+    step = 0
+    for size in sizes:
+        for _ in range(size):
+            piece = sound[step * CHUNK : (step + 1) * CHUNK].tobytes()
+            step += 1
+            single.caller(piece, RATE_HZ, now_ms=step * 20.0)
+        together = sound[(step - size) * CHUNK : step * CHUNK].tobytes()
+        joined.caller(together, RATE_HZ, now_ms=step * 20.0)
+    assert np.array_equal(heard(single), heard(joined))
+
+
+def heard(guess: EchoGuess) -> NDArray[np.float64]:
+    return guess._caller.until(guess._caller.end, 10)  # pyright: ignore[reportPrivateUsage]

@@ -110,3 +110,52 @@ async def test_the_verdicts_are_those_that_pipecat_reaches_in_its_thread() -> No
         assert SPEAKS[state] is SPEAKS[await theirs.analyze_audio(piece)]
     await ours.cleanup()
     await theirs.cleanup()
+
+
+@pytest.mark.parametrize("pause_secs", [2.2, 3.0, 4.0, 5.3])
+@pytest.mark.parametrize("level", [0.0, 8.0, 30.0], ids=["off", "quiet room", "room"])
+async def test_what_follows_a_long_stillness_is_judged_as_by_a_model_that_heard_it_all(
+    level: float, pause_secs: float
+) -> None:
+    count = int(16_000 * pause_secs)
+    pause = np.random.default_rng(0).normal(0, level, count).round().astype("<i2").tobytes()
+    track = b"".join(pause + read_speech(clip.path) for clip in librivox()) + pause
+    ours, theirs = KeenVad(), SileroVADAnalyzer()
+    shown = _count(ours)
+    verdicts: list[tuple[bool, bool]] = []
+    for vad in (ours, theirs):
+        vad.set_sample_rate(16_000)
+    for at in range(0, len(track), 640):
+        piece = track[at : at + 640]
+        verdicts.append(
+            (SPEAKS[await ours.analyze_audio(piece)], SPEAKS[theirs._run_analyzer(piece)])  # pyright: ignore[reportPrivateUsage]
+        )
+    await ours.cleanup()
+    await theirs.cleanup()
+    changes = [_changes(side) for side in zip(*verdicts, strict=True)]
+    assert len(changes[0]) == len(changes[1]) >= 2 * len(list(librivox()))
+    # Two windows, which it may keep, and what the model differs by that heard a longer silence.
+    assert max(abs(a - b) for a, b in zip(*changes, strict=True)) <= 4
+    windows = len(track) // (2 * WINDOW)
+    assert len(shown) < 0.95 * windows
+
+
+def _changes(speaks: tuple[bool, ...]) -> list[int]:
+    return [at for at in range(1, len(speaks)) if speaks[at] is not speaks[at - 1]]
+
+
+def _count(vad: KeenVad) -> list[int]:
+    """What grows with each window that the model is shown."""
+    shown: list[int] = []
+    model = cast(Any, vad)._model
+
+    class Counting:
+        def __call__(self, audio: np.ndarray, rate_hz: int) -> np.ndarray:
+            shown.append(len(audio))
+            return model(audio, rate_hz)
+
+        def reset_states(self) -> None:
+            model.reset_states()
+
+    cast(Any, vad)._model = Counting()
+    return shown
