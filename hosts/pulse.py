@@ -92,6 +92,9 @@ class Pulse:
 
     def __init__(self, tell: Callable[[Reading], None]) -> None:
         self._tell = tell
+        self.tell_waiting: Callable[[float], None] | None = None
+        """Told at each sample for what part of the time since the last one the core was waited for:
+        0 to 1."""
         self._lags = LagWindow()
         self._late = LateFrames()
 
@@ -117,12 +120,16 @@ class Pulse:
     async def beat(self) -> None:
         """Measure and tell; for a task of its own."""
         clock = asyncio.get_running_loop().time
-        told_secs = clock()
+        told_secs, sampled_secs, waited_secs = clock(), clock(), core_wait_secs()
         while True:
             due_secs = clock() + SAMPLE_SECS
             await asyncio.sleep(SAMPLE_SECS)
             now_secs = clock()
             self._lags.note(now_secs - due_secs, now_secs=now_secs)
+            if self.tell_waiting:
+                before_secs, waited_secs = waited_secs, core_wait_secs()
+                self.tell_waiting((waited_secs - before_secs) / (now_secs - sampled_secs))
+            sampled_secs = now_secs
             if now_secs - told_secs >= PULSE_SECS - SAMPLE_SECS / 2:
                 told_secs = now_secs
                 self._tell(self.read(now_secs))
@@ -141,3 +148,14 @@ def rss_bytes() -> int:
     """The memory of this process that is in RAM, shared pages included."""
     resident_pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return resident_pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def core_wait_secs() -> float:
+    """How long this thread, since it began, could have run and had no core; 0 where nobody counts.
+
+    The kernel's `run_delay` (Linux, Documentation/scheduler/sched-stats).
+    """
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text("ascii").split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0

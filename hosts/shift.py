@@ -167,6 +167,7 @@ class Shift:
         self.stage, self._began_secs = "calling", self._loop.time()
         transport = self.leg.transport()
         self._pulse.watch(transport)
+        self._pulse.tell_waiting = self._urgency.waited
         around = Surroundings(
             site=self._site,
             records=self._records,

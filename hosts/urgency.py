@@ -44,6 +44,11 @@ PATIENT_MS = 10_000.0
 STRETCH_SECS, MOST_SECS = 0.5, 5.0
 """Computing without a pause: then a process has no real-time priority any more; then the kernel
 ends it. Steps of a call take milliseconds, and nobody else at its rank gets the core meanwhile."""
+CROWDED, ROOMY = 0.4, 0.1
+"""What part of its time a call that listens waits for the core: from the one it steps back, below
+the other it returns. Half a second of it decides."""
+_NEWEST = 0.25
+"""What part of its wait is judged by the last tenth of a second: 0.75**5 is a quarter."""
 _SYSCALLS = {"x86_64": 314, "aarch64": 274}
 """Numbers of `sched_setattr`, which the C library has no name for."""
 _OTHER, _ROUND_ROBIN = 0, 2
@@ -172,6 +177,8 @@ class Urgency:
         """Whether that turn is over."""
         self._silent = False
         self._speaks = False
+        self._waiting = 0.0
+        self._crowded = False
         self._rank = Rank.RESTS
         self._works = take(self._rank)
 
@@ -195,6 +202,17 @@ class Urgency:
         self._owes = self._owes and silent_ms < PATIENT_MS
         self._decide()
 
+    def waited(self, part: float) -> None:
+        """For so much of the last tenth of a second the core was waited for: 0 to 1.
+
+        The kernel stops all real-time priorities for the rest of a second when they have had 95 %
+        of it: those that speak too, and at once. So where the core is full, who listens asks for no
+        priority any more.
+        """
+        self._waiting += (part - self._waiting) * _NEWEST
+        self._crowded = self._waiting >= (ROOMY if self._crowded else CROWDED)
+        self._decide()
+
     def over(self) -> None:
         """The call has ended: nobody waits for what is still to be done."""
         self._be(Rank.RESTS)
@@ -202,7 +220,8 @@ class Urgency:
 
     def _decide(self) -> None:
         waited_for = self._owes and (self._over or self._silent)
-        self._be(Rank.OWES if waited_for else Rank.SPEAKS if self._speaks else Rank.LISTENS)
+        listens = Rank.RESTS if self._crowded else Rank.LISTENS
+        self._be(Rank.OWES if waited_for else Rank.SPEAKS if self._speaks else listens)
 
     def _be(self, rank: Rank) -> None:
         if self._works and rank is not self._rank:

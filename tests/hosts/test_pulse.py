@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosts.pulse import LATE_SECS, WINDOW_SECS, LagWindow, LateFrames, Pulse, Reading, rss_bytes
+from hosts.pulse import (
+    LATE_SECS,
+    WINDOW_SECS,
+    LagWindow,
+    LateFrames,
+    Pulse,
+    Reading,
+    core_wait_secs,
+    rss_bytes,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -86,6 +100,39 @@ async def test_it_beats() -> None:
     assert first.rss_bytes > 1_000_000
     assert second.cpu_secs >= first.cpu_secs > 0
     assert second.late_frames == 0
+
+
+async def test_it_tells_for_what_part_of_the_time_the_core_was_waited_for() -> None:
+    told: asyncio.Queue[float] = asyncio.Queue()
+    pulse = Pulse(lambda _: None)
+    pulse.tell_waiting = told.put_nowait
+    beating = asyncio.ensure_future(pulse.beat())
+    async with asyncio.timeout(20):
+        parts = [await told.get() for _ in range(3)]
+    beating.cancel()
+    assert all(0 <= part <= 1 for part in parts)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/thread-self/schedstat").exists(), reason="needs a kernel that counts waiting"
+)
+def test_who_shares_a_core_waits_for_it() -> None:
+    code = (
+        f"import os\nos.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}})\nwhile True: pass"
+    )
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    rival = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        waited_secs = core_wait_secs()
+        until = time.monotonic() + 20
+        # The rival's interpreter takes its time to start.
+        while core_wait_secs() - waited_secs < 0.05:
+            assert time.monotonic() < until
+    finally:
+        rival.kill()
+        rival.wait()
+        os.sched_setaffinity(0, before)
 
 
 def test_memory_is_told_in_bytes() -> None:

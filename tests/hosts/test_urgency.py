@@ -14,7 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosts.urgency import PATIENT_MS, SILENT_MS, Rank, Urgency, may_take_real_time, take_rank
+from hosts.urgency import (
+    CROWDED,
+    PATIENT_MS,
+    ROOMY,
+    SILENT_MS,
+    Rank,
+    Urgency,
+    may_take_real_time,
+    take_rank,
+)
 from records.events import (
     CallEnded,
     CallerStarted,
@@ -75,6 +84,44 @@ def test_an_answer_that_will_not_come_is_not_hurried_for(what: CallEvent | float
     urgency.heed(STOPPED)
     urgency.silent(what) if isinstance(what, float | int) else urgency.heed(what)
     assert taken == [Rank.RESTS, Rank.OWES, Rank.LISTENS]
+
+
+@given(st.lists(st.floats(0, 1), min_size=10))
+def test_who_listens_on_a_full_core_leaves_it_to_those_that_speak(parts: list[float]) -> None:
+    taken: list[Rank] = []
+    urgency = Urgency(lambda rank: taken.append(rank) or True)
+    urgency.heed(SILENCED)
+    for part in parts:
+        urgency.waited(part)
+    assert set(taken) <= {Rank.LISTENS, Rank.RESTS}
+    for part, rank in ((1.0, Rank.RESTS), ((CROWDED + ROOMY) / 2, Rank.RESTS), (0.0, Rank.LISTENS)):
+        for _ in range(20):
+            urgency.waited(part)
+        assert taken[-1] is rank
+
+
+def test_a_short_wait_for_the_core_changes_nothing() -> None:
+    taken: list[Rank] = []
+    urgency = Urgency(lambda rank: taken.append(rank) or True)
+    urgency.heed(SILENCED)
+    for part in (1.0, 0.2, 0.0, 0.0, 0.0, 0.0) * 5:
+        urgency.waited(part)
+    assert taken == [Rank.RESTS, Rank.LISTENS]
+
+
+def test_who_speaks_or_owes_an_answer_does_not_step_back() -> None:
+    taken: list[Rank] = []
+    urgency = Urgency(lambda rank: taken.append(rank) or True)
+    for _ in range(20):
+        urgency.waited(1.0)
+    for event in (STOPPED, ANSWERED, SILENCED):
+        urgency.heed(event)
+        urgency.waited(1.0)
+    back = [Rank.RESTS, Rank.LISTENS, Rank.RESTS]
+    assert taken == [*back, Rank.OWES, Rank.SPEAKS, Rank.RESTS]
+    urgency.over()
+    urgency.waited(0.0)
+    assert taken[-1] is Rank.RESTS
 
 
 @pytest.mark.parametrize("told", [True, False])
