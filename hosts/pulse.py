@@ -126,9 +126,11 @@ class Pulse:
             await asyncio.sleep(SAMPLE_SECS)
             now_secs = clock()
             self._lags.note(now_secs - due_secs, now_secs=now_secs)
+            before_secs, waited_secs = waited_secs, core_wait_secs()
             if self.tell_waiting:
-                before_secs, waited_secs = waited_secs, core_wait_secs()
-                self.tell_waiting((waited_secs - before_secs) / (now_secs - sampled_secs))
+                # The two clocks are not read at once.
+                part = (waited_secs - before_secs) / (now_secs - sampled_secs)
+                self.tell_waiting(min(1.0, part))
             sampled_secs = now_secs
             if now_secs - told_secs >= PULSE_SECS - SAMPLE_SECS / 2:
                 told_secs = now_secs

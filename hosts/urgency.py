@@ -44,9 +44,9 @@ PATIENT_MS = 10_000.0
 STRETCH_SECS, MOST_SECS = 0.5, 5.0
 """Computing without a pause: then a process has no real-time priority any more; then the kernel
 ends it. Steps of a call take milliseconds, and nobody else at its rank gets the core meanwhile."""
-CROWDED, ROOMY = 0.4, 0.1
+CROWDED, ROOMY = 0.4, 0.2
 """What part of its time a call that listens waits for the core: from the one it steps back, below
-the other it returns. Half a second of it decides."""
+the other it returns: without a priority it waits longer. Half a second of it decides."""
 _NEWEST = 0.25
 """What part of its wait is judged by the last tenth of a second: 0.75**5 is a quarter."""
 _SYSCALLS = {"x86_64": 314, "aarch64": 274}
@@ -61,7 +61,7 @@ class Rank(IntEnum):
     """Who has the core first: the higher. A real-time priority, but for the lowest."""
 
     RESTS = 0
-    """The call has not begun, or is over; or it is none."""
+    """The call has not begun, or is over; or it listens and the core is full; or it is none."""
     LISTENS = 1
     SPEAKS = 2
     """Sound is due each 20 ms, and heard if it is late."""

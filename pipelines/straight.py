@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from pipecat.frames.frames import InputAudioRawFrame
+from pipecat.frames.frames import InputAudioRawFrame, UserAudioRawFrame
 from pipecat.transports.base_input import BaseInputTransport
 from pipecat.transports.base_transport import BaseTransport
 
-from processors.stillness import Patience
+from processors.stillness import Stillness
 
 
 def straight(transport: BaseTransport) -> BaseTransport:
@@ -24,15 +24,16 @@ def straight(transport: BaseTransport) -> BaseTransport:
     """
     source = transport.input()
     assert isinstance(source, BaseInputTransport)
-    patience = Patience()
+    stillness = Stillness()
     held: list[InputAudioRawFrame] = []
 
     async def push_audio_frame(frame: InputAudioRawFrame) -> None:
         stopped = source._paused  # pyright: ignore[reportPrivateUsage] - it tells nobody
         if not frame.audio or stopped:
             return
+        waits = stillness.waits(frame.audio, frame.num_frames / frame.sample_rate)
         held.append(frame)
-        if patience.waits(frame.audio, frame.num_frames / frame.sample_rate):
+        if waits:
             return
         together = joined(held)
         held.clear()
@@ -46,7 +47,7 @@ def straight(transport: BaseTransport) -> BaseTransport:
 def joined(frames: Sequence[InputAudioRawFrame]) -> list[InputAudioRawFrame]:
     """Frames that follow each other, those that are alike in one: the last of them, made longer."""
     together: list[InputAudioRawFrame] = []
-    for _, group in groupby(frames, lambda it: (it.sample_rate, it.num_channels)):
+    for _, group in groupby(frames, _kind):
         alike = list(group)
         last = alike[-1]
         last.audio = b"".join(frame.audio for frame in alike)
@@ -54,3 +55,8 @@ def joined(frames: Sequence[InputAudioRawFrame]) -> list[InputAudioRawFrame]:
         last.pts = alike[0].pts
         together.append(last)
     return together
+
+
+def _kind(frame: InputAudioRawFrame) -> tuple[object, ...]:
+    speaker = frame.user_id if isinstance(frame, UserAudioRawFrame) else None
+    return frame.sample_rate, frame.num_channels, speaker

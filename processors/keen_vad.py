@@ -9,8 +9,6 @@ import numpy as np
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADParams, VADState
 
-from processors.stillness import still
-
 _STEADY_VOICE_MS = 200.0
 """Longer than any voice that pauses the bot; what then ends its turn waits three times as long."""
 _STEADY_QUIET_MS = 1_000.0
@@ -54,9 +52,7 @@ class KeenVad(SileroVADAnalyzer):
     Its own verdicts (VAD frames) are unchanged: 200 ms for a start and for a stop. A window takes
     the model a third of a millisecond: less than handing it to a thread and back. Most of that is
     fetching the weights into a cache that others have used since, so that two windows at once are
-    hardly more. Whoever waits for two windows of the contrary learns of them as soon. A window in
-    which nothing can be heard, behind a second of quiet, is not shown to the model at all, which
-    goes on as if that silence had been shorter.
+    hardly more. Whoever waits for two windows of the contrary learns of them as soon.
     """
 
     def __init__(self, params: VADParams | None = None) -> None:
@@ -65,7 +61,6 @@ class KeenVad(SileroVADAnalyzer):
         self.tell: Callable[[VoiceRun], None] | None = None
         """Told of the run after each window."""
         self._held = b""
-        self._skipping = False
 
     async def analyze_audio(self, buffer: bytes) -> VADState:
         """Judge what came, or keep it for the next; the state after it."""
@@ -78,20 +73,9 @@ class KeenVad(SileroVADAnalyzer):
 
     def voice_confidence(self, buffer: bytes) -> float:
         """Judge one window, and remember the verdict."""
-        self._skipping = self._nothing_in(buffer)
         # One number, in an array of the model's own shape.
-        judged = 0.0 if self._skipping else super().voice_confidence(buffer)
-        confidence = float(np.max(judged))
+        confidence = float(np.max(super().voice_confidence(buffer)))
         self.run.feed(confidence, self.num_frames_required() * 1000 / self.sample_rate)
         if self.tell:
             self.tell(self.run)
         return confidence
-
-    def _nothing_in(self, buffer: bytes) -> bool:
-        return self.run.quiet_ms >= _STEADY_QUIET_MS and still(buffer)
-
-    def _get_smoothed_volume(self, audio: bytes) -> float:
-        if not self._skipping:
-            return super()._get_smoothed_volume(audio)
-        self._volume_tracker.update(audio, self.sample_rate)
-        return self._prev_volume

@@ -113,9 +113,9 @@ class Recorder(FrameProcessor):
     async def hear(self, frame: InputAudioRawFrame) -> None:
         """Take note of the caller's sound, which has just arrived."""
         now_secs = asyncio.get_running_loop().time()
-        self._tracks.caller(await self._caller_audio.convert(frame), now_secs)
         if self._bot_audio.holds and now_secs - self._bot_secs > _IDLE_SECS:
             self._tracks.bot(await self._bot_audio.rest(), self._bot_secs, lasting=0)
+        self._tracks.caller(await self._caller_audio.convert(frame), now_secs)
         self._settle_at(now_secs)
 
     async def _bot(self, frame: OutputAudioRawFrame) -> None:

@@ -1,12 +1,12 @@
-"""Sound in which nothing can be heard: it can wait, and needs no judging. Pure."""
+"""Sound that is all but silent: it can wait, and needs no judging. Pure."""
 
 from __future__ import annotations
 
 import numpy as np
 
-STILL_PEAK = 100
-"""Of 32768, -50 dBFS: below it is what a browser that takes noise away leaves of a room, what a
-telephone sends between words, and a microphone that is off; words are 20 dB louder and more."""
+STILL_PEAK = 33
+"""Of 32768, -60 dBFS: below it is what a browser that takes noise away leaves of a room, what a
+telephone sends between words, and a microphone that is off."""
 STILL_SECS = 1.5
 """Of stillness before sound waits. What waits for a caller's silence, a recogniser's last words or
 the end of a turn, has long seen enough of it."""
@@ -16,14 +16,14 @@ _ROUNDING_SECS = 0.001
 
 
 def still(audio: bytes) -> bool:
-    """Whether there is nothing to hear in that sound, int16 LE."""
+    """Whether that sound is all but silent, int16 LE."""
     samples = np.frombuffer(audio, "<i2")
     return not len(samples) or (
         int(samples.max()) < STILL_PEAK and int(samples.min()) > -STILL_PEAK
     )
 
 
-class Patience:
+class Stillness:
     """Says which sound of a stream may wait for what comes behind it.
 
     Only what is still, behind a longer stillness: the first sound that can be heard goes on as it

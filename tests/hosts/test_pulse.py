@@ -113,6 +113,29 @@ async def test_it_tells_for_what_part_of_the_time_the_core_was_waited_for() -> N
     assert all(0 <= part <= 1 for part in parts)
 
 
+async def test_what_was_waited_before_anybody_asked_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[float] = []
+    twice = asyncio.Event()
+
+    def waited_secs() -> float:
+        asked.append(5.0 if asked else 0.0)
+        twice.set() if len(asked) > 1 else None
+        return asked[-1]
+
+    monkeypatch.setattr("hosts.pulse.core_wait_secs", waited_secs)
+    told: asyncio.Queue[float] = asyncio.Queue()
+    pulse = Pulse(lambda _: None)
+    beating = asyncio.ensure_future(pulse.beat())
+    async with asyncio.timeout(20):
+        # Once as it begins, once beyond that.
+        await twice.wait()
+        pulse.tell_waiting = told.put_nowait
+        assert await told.get() == 0
+    beating.cancel()
+
+
 @pytest.mark.skipif(
     not Path("/proc/thread-self/schedstat").exists(), reason="needs a kernel that counts waiting"
 )

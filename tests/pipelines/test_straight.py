@@ -6,13 +6,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from pipecat.frames.frames import InputAudioRawFrame, StartFrame
+from pipecat.frames.frames import InputAudioRawFrame, StartFrame, UserAudioRawFrame
 from pipecat.transports.base_input import BaseInputTransport
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import BaseTransport, TransportParams
 
 from pipelines.straight import joined, straight
-from processors.stillness import STILL_SECS
+from processors.stillness import STILL_SECS, Stillness
 from tests.support.pipes import Tap, flowing
 
 pytestmark = pytest.mark.unit
@@ -73,18 +73,24 @@ async def test_silence_that_lasts_goes_on_in_longer_pieces_and_nothing_of_it_is_
     line, tap = straight(_Line()), Tap()
     source: Any = line.input()
     silent = [STILL] * (round(STILL_SECS / 0.02) + 31)
+    said, patience = (LOUD, *silent, LOUD, STILL), Stillness()
+    pieces = sum(not patience.waits(audio, 0.02) for audio in said)
     async with flowing(source, tap):
         await tap.wait(StartFrame)
-        for audio in (LOUD, *silent, LOUD, STILL):
+        for audio in said:
             await source.push_audio_frame(sound(audio))
-        await asyncio.sleep(0.05)
-        heard = tap.of(InputAudioRawFrame)
-    assert b"".join(frame.audio for frame in heard) == b"".join((LOUD, *silent, LOUD, STILL))
+        heard = await tap.wait(InputAudioRawFrame, pieces)
+    assert b"".join(frame.audio for frame in heard) == b"".join(said)
     assert all(frame.num_frames == len(frame.audio) // 2 for frame in heard)
     assert len(heard[-3].audio) == 3 * 640
     # What can be heard takes what waits along, and what is still soon after it does not wait.
     assert heard[-2].audio.endswith(LOUD)
     assert heard[-1].audio == STILL
+
+
+def test_two_in_a_room_are_not_made_one() -> None:
+    frames = [UserAudioRawFrame(STILL, 16_000, 1, user_id=user) for user in "abb"]
+    assert [(f.user_id, f.num_frames) for f in joined(frames)] == [("a", 320), ("b", 640)]
 
 
 def test_what_is_not_alike_is_not_made_one() -> None:

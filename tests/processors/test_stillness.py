@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evals.corpus import Clip, librivox
 from pipelines.headless import read_speech
-from processors.stillness import STILL_PEAK, STILL_SECS, TOGETHER_SECS, Patience, still
+from processors.stillness import STILL_PEAK, STILL_SECS, TOGETHER_SECS, Stillness, still
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +30,7 @@ def test_sound_is_still_if_no_sample_is_loud(samples: list[int]) -> None:
 def test_what_waits_is_still_behind_a_long_stillness_and_waits_shortly(
     stretches: list[tuple[bool, int]], secs: float
 ) -> None:
-    patience = Patience()
+    patience = Stillness()
     still_secs = held_secs = 0.0
     for loud, count in stretches:
         for _ in range(count):
@@ -44,7 +44,7 @@ def test_what_waits_is_still_behind_a_long_stillness_and_waits_shortly(
 
 
 def test_of_a_long_silence_three_packets_go_on_at_once() -> None:
-    patience = Patience()
+    patience = Stillness()
     waits = [patience.waits(STILL, SECS) for _ in range(200)]
     settled = round(STILL_SECS / SECS) + 1
     assert not any(waits[: settled - 2])
@@ -54,7 +54,7 @@ def test_of_a_long_silence_three_packets_go_on_at_once() -> None:
 @pytest.mark.parametrize("clip", librivox(), ids=lambda clip: clip.path.stem)
 def test_nothing_of_human_speech_waits(clip: Clip) -> None:
     speech = read_speech(clip.path)
-    patience = Patience()
+    patience = Stillness()
     for _ in range(200):
         patience.waits(STILL, SECS)
     packets = [speech[at : at + 640] for at in range(0, len(speech), 640)]
