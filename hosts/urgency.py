@@ -1,7 +1,7 @@
 """Gives a call the core before others while its caller waits for an answer, or hears one.
 
 On a core that many calls share, an answer is made in five or six steps, and each waits for whoever
-has the core. A process that may take real-time priority (`RLIMIT_RTPRIO` of 3, or root) has it at
+has the core. A process that may take real-time priority (`RLIMIT_RTPRIO` of 2, or root) has it at
 once, as sound servers do. Without it, Linux (6.12 and later) lets a thread ask for shorter turns
 of the core, and with them to have them sooner; what it gets in all stays the same.
 """
@@ -58,7 +58,7 @@ _RESET_ON_FORK = 1
 
 
 class Rank(IntEnum):
-    """Who has the core first: the higher. A real-time priority, but for the lowest."""
+    """How badly a thread needs the core; all but the first have a real-time priority."""
 
     RESTS = 0
     """The call has not begun, or is over; or it listens and the core is full; or it is none."""
@@ -67,6 +67,11 @@ class Rank(IntEnum):
     """Sound is due each 20 ms, and heard if it is late."""
     OWES = 3
     """The caller waits; or somebody waits for the server (`hosts/courtesy.py`)."""
+
+
+PRIORITIES = {Rank.LISTENS: 1, Rank.SPEAKS: 2, Rank.OWES: 2}
+"""An answer takes a tenth of a second to make, in pieces: put before those that speak, two made at
+once are heard as gaps; put behind them, it is late. So both take turns."""
 
 
 class _Attributes(ctypes.Structure):
@@ -145,10 +150,11 @@ def _step_down(number: int, frame: FrameType | None) -> None:
 
 def _take_real_time(rank: Rank) -> bool:
     # Who may have the lower ranks alone would put those that owe an answer last.
-    highest = _schedule(_Attributes(policy=_ROUND_ROBIN, priority=Rank.OWES))
-    if not highest or rank is Rank.OWES:
-        return highest
-    return _schedule(_Attributes(policy=_ROUND_ROBIN, priority=rank))
+    highest, wanted = PRIORITIES[Rank.OWES], PRIORITIES[rank]
+    may = _schedule(_Attributes(policy=_ROUND_ROBIN, priority=highest))
+    if not may or wanted == highest:
+        return may
+    return _schedule(_Attributes(policy=_ROUND_ROBIN, priority=wanted))
 
 
 def _schedule(wanted: _Attributes) -> bool:

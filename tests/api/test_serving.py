@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hosts.rundir import run_dir
-from hosts.urgency import Rank, may_take_real_time
+from hosts.urgency import PRIORITIES, Rank, may_take_real_time
 from tests.support.processes import fork_server_pid, shoot, until
 from tests.support.serving import Served, serving
 
@@ -33,16 +33,16 @@ def ask_without_end(served: Served) -> bool:
 
     with ThreadPoolExecutor(_ASKING) as pool:
         list(pool.map(ask, range(_ASKING)))
-    return rank_of(served.process.pid) == Rank.RESTS
+    return rank_of(served.process.pid) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_the_server_answers_among_the_first_unless_it_is_asked_without_end(tmp_path: Path) -> None:
     if not may_take_real_time():
-        pytest.skip("needs the right to real-time priority (RLIMIT_RTPRIO of 3, or root)")
+        pytest.skip("needs the right to real-time priority (RLIMIT_RTPRIO of 2, or root)")
     run = run_dir(tmp_path)
     with serving(tmp_path, "--pipeline", "simulated") as served:
-        until(lambda: rank_of(served.process.pid) == Rank.OWES)
+        until(lambda: rank_of(served.process.pid) == PRIORITIES[Rank.OWES])
         first = fork_server_pid(run)
         assert first
         shoot(first)
@@ -54,6 +54,6 @@ def test_the_server_answers_among_the_first_unless_it_is_asked_without_end(tmp_p
 
         until(begun_again)
         # By a server that has its rank.
-        assert rank_of(seen[-1]) == Rank.RESTS
+        assert rank_of(seen[-1]) == 0
         until(lambda: ask_without_end(served))
-        until(lambda: rank_of(served.process.pid) == Rank.OWES)
+        until(lambda: rank_of(served.process.pid) == PRIORITIES[Rank.OWES])

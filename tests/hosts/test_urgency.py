@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hosts.urgency import (
     CROWDED,
     PATIENT_MS,
+    PRIORITIES,
     ROOMY,
     SILENT_MS,
     Rank,
@@ -166,9 +167,9 @@ def test_a_rank_is_a_real_time_priority_where_that_is_allowed() -> None:
         return [scheduled() for rank in (*Rank, Rank.RESTS) if take_rank(rank)]
 
     if not may_take_real_time():
-        pytest.skip("needs the right to real-time priority (RLIMIT_RTPRIO of 3, or root)")
+        pytest.skip("needs the right to real-time priority (RLIMIT_RTPRIO of 2, or root)")
     usual = (os.SCHED_OTHER, 0)
-    real_time = [(os.SCHED_RR, priority) for priority in (1, 2, 3)]
+    real_time = [(os.SCHED_RR, priority) for priority in (1, 2, 2)]
     assert in_a_thread(look) == [usual, *real_time, usual]
 
 
@@ -226,12 +227,12 @@ def test_who_may_have_the_lower_ranks_alone_has_none(monkeypatch: pytest.MonkeyP
 
     def schedule(wanted: Any) -> bool:
         asked.append(wanted.priority)
-        return wanted.priority < Rank.OWES
+        return wanted.priority < PRIORITIES[Rank.OWES]
 
     monkeypatch.setattr("hosts.urgency._schedule", schedule)
     for rank in Rank:
         take_rank(rank)
-    assert set(asked) == {0, Rank.OWES}
+    assert set(asked) == {0, PRIORITIES[Rank.OWES]}
 
 
 @needs_linux
