@@ -90,7 +90,8 @@ async def test_silence_that_lasts_goes_on_in_longer_pieces_and_nothing_of_it_is_
 
 def test_two_in_a_room_are_not_made_one() -> None:
     frames = [UserAudioRawFrame(STILL, 16_000, 1, user_id=user) for user in "abb"]
-    assert [(f.user_id, f.num_frames) for f in joined(frames)] == [("a", 320), ("b", 640)]
+    together: list[Any] = list(joined(frames))
+    assert [(f.user_id, f.num_frames) for f in together] == [("a", 320), ("b", 640)]
 
 
 def test_what_is_not_alike_is_not_made_one() -> None:
