@@ -113,6 +113,7 @@ class _Bench:
     folder: Path
     core: int
     said: Sequence[Saying]
+    _speeches: dict[Mode, Speech] = field(default_factory=dict[Mode, Speech])
 
     async def run(self) -> Report:
         kinds: tuple[Kind, ...] = ("offhook", "one_process")
@@ -129,7 +130,7 @@ class _Bench:
     async def _climb(self, kind: Kind, mode: Mode) -> Climb:
         climb = Climb(kind, mode)
         search = Search(first=self.options.first, most=self.options.most)
-        speech = speech_of(mode, self.said)
+        speech = self._speech(mode)
         options = ("--slots", _SLOTS) if kind == "offhook" else ()
         folder = self.folder / f"{kind}-{mode}"
         with hosting(
@@ -141,6 +142,12 @@ class _Bench:
                     search.tell(count, verdict.outcome)
         climb.calls, climb.is_bound = search.passed, search.is_bound
         return climb
+
+    def _speech(self, mode: Mode) -> Speech:
+        """What such callers send; to encode it takes seconds."""
+        if mode not in self._speeches:
+            self._speeches[mode] = speech_of(mode, self.said)
+        return self._speeches[mode]
 
     def _fleet(self, mode: Mode, host: Host, speech: Speech) -> Fleet:
         return Fleet(mode, host, speech, injected_ms=injected_ms(_CELL.profile))
@@ -175,7 +182,7 @@ class _Bench:
                 "offhook", folder, vendors=self.vendors.url, cores={self.core},
                 options=(*options, *slots),
             ) as host:  # fmt: skip
-                speech = speech_of("webrtc", self.said)
+                speech = self._speech("webrtc")
                 spawning = await measure_spawn(host, speech, tries=self.options.spawns, burst=burst)
             _spawn_figures(report, name, spawning)
 

@@ -85,8 +85,9 @@ def test_how_fast_a_core_is_is_seen_without_going_there() -> None:
     assert usable_cores() == mine
 
 
+@pytest.mark.timeout(400)
 def test_one_call_of_each_kind_is_made_and_measured(capfd: pytest.CaptureFixture[str]) -> None:
-    options = DensityOptions(secs=10, most=1, first=1, spawns=1, relay_secs=0)
+    options = DensityOptions(secs=16, most=1, first=1, spawns=1, relay_secs=0)
     report = bench_density(options)
     lines = [line for line in capfd.readouterr().out.splitlines() if " 1 calls " in line]
     kinds = {tuple(line.split()[:2]) for line in lines}
