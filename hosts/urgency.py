@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable
 from enum import IntEnum
+from functools import cache
 from types import FrameType
 from typing import ClassVar
 
@@ -162,7 +163,13 @@ def _schedule(wanted: _Attributes) -> bool:
     if sys.platform != "linux" or number is None:
         return False
     wanted.size, wanted.flags = ctypes.sizeof(wanted), _RESET_ON_FORK
-    return ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wanted), 0) == 0
+    return _libc().syscall(number, 0, ctypes.byref(wanted), 0) == 0
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    """Of this process; opened anew for each call of it, each would leave a class as garbage."""
+    return ctypes.CDLL(None)
 
 
 class Urgency:
